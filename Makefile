@@ -1,0 +1,77 @@
+# make demo and make test start from nothing but Python 3.11, pip and make.
+PYTHON ?= python3
+# GPU users: make demo TORCH='torch==2.13.0+cu130' PIP_FLAGS='--extra-index-url ...'
+TORCH ?= torch==2.13.0
+PIP_FLAGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+UNMARKED := not (process or ray or postgres or dist or browser or training or gpu or slow)
+
+.PHONY: demo test test-fast up check format bench install clean
+
+demo: $(VENV)/.app
+	@PYTHONPATH=. $(BIN)/python examples/demo.py
+
+up: $(VENV)/.app
+	@$(BIN)/python -m service up
+
+# The fast tests side by side; those that start clusters, servers and browsers one by one.
+test: test-fast chromium
+	@$(BIN)/python -m pytest -m "not gpu and not slow and not ($(UNMARKED))"
+
+test-fast: $(VENV)/.dev
+	@$(BIN)/python -m pytest -m "$(UNMARKED)" -n logical --maxprocesses 4
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.optimizer_step
+	$(BIN)/python -m benchmarks.epochs_to_loss
+
+install: $(VENV)/.dev
+
+# Browser tests drive Debian's Chromium; without it they are skipped, except in CI.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	       && { echo "installing chromium for the browser tests ..."; apt-get update -qq \
+	            && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }; } \
+	  || echo "no chromium: the browser tests will be skipped"
+
+# Each stamp is touched last, so that what was broken off is done again.
+$(VENV)/.pip:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@echo "making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade "pip>=25.1"
+	@touch $@
+
+# Made anew at every call and replaced where it differs, so that another TORCH or PIP_FLAGS counts.
+$(VENV)/constraints.txt: constraints.txt $(VENV)/.pip FORCE
+	@{ grep -v '^torch==' constraints.txt; echo '$(TORCH)'; echo '# $(PIP_FLAGS)'; } > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(VENV)/.app: pyproject.toml $(VENV)/constraints.txt
+	@echo "installing what the service needs (some minutes the first time) ..."
+	@$(BIN)/python -m pip install -q $(PIP_FLAGS) -c $(VENV)/constraints.txt --group app
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/constraints.txt
+	@echo "installing what the tests need (some minutes the first time) ..."
+	@$(BIN)/python -m pip install -q $(PIP_FLAGS) -c $(VENV)/constraints.txt --group dev
+	@touch $@ $(VENV)/.app
+
+.PHONY: FORCE
+FORCE:
+
+clean:
+	rm -rf $(VENV) out build dist

@@ -1,0 +1,62 @@
+"""The web's command: ``python -m api serve``."""
+
+import argparse
+import asyncio
+import logging
+import sys
+
+from api.app import create_app
+from api.server import WebServer, listen
+from service.bootstrap import SchemaMismatch, build
+from service.settings import Settings, SettingsRefused
+
+REFUSED = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 after a clean end, 2 where it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m api", description="The web of kbfgs.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serving = commands.add_parser("serve", help="serve the API and the pages")
+    serving.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
+    serving.add_argument(
+        "--port", type=_port, help="port, 0 for a free one (default: KBFGS_PORT, else 8000)"
+    )
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        settings = Settings.load()
+        port = settings.port if options.port is None else options.port
+        return serve(settings, host=options.host, port=port)
+    except (SettingsRefused, SchemaMismatch, OSError) as error:
+        print(f"api serve: {error}", file=sys.stderr)
+        return REFUSED
+
+
+def serve(settings: Settings, *, host: str, port: int) -> int:
+    """Serve until a signal ends it.
+
+    Raises:
+        OSError: Where the port cannot be had.
+        SchemaMismatch: Where the database does not fit.
+    """
+    with listen(host, port) as listening:
+        service = build(settings)
+        try:
+            listening.listen()
+            address, port = listening.getsockname()[:2]
+            print(f"serving on {address}, port {port}", flush=True)
+            asyncio.run(WebServer(create_app(service)).serve([listening]))
+        finally:
+            service.close()
+    return 0
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 65535, got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

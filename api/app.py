@@ -1,0 +1,59 @@
+"""Makes the web application: routes, pages, live events, and how each failure is answered."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import errors, reference
+from api.bodies import BodyLimit
+from api.dashboard import pages
+from api.dashboard.assets import mount_static
+from api.events import Feed
+from api.headers import SecurityHeaders
+from api.routes import catalogue, comparisons, health, login, results, studies
+from api.routes import reference as reference_route
+from service.bootstrap import Service
+
+VERSION = "1"
+RESOURCES = (comparisons, results, studies, catalogue, login, health, reference_route)
+
+
+def create_app(service: Service) -> FastAPI:
+    """The web application on a service; whoever made the service closes it."""
+    feed = Feed(service.comparisons)
+
+    @asynccontextmanager
+    async def polling(_: FastAPI) -> AsyncIterator[None]:
+        poller = asyncio.create_task(feed.run())
+        yield
+        feed.close()
+        await poller
+
+    app = FastAPI(
+        title="kbfgs",
+        version=VERSION,
+        lifespan=polling,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.service = service
+    app.state.feed = feed
+    app.state.api_routes = tuple(
+        route
+        for resource in RESOURCES
+        for route in resource.router.routes
+        if isinstance(route, APIRoute)
+    )
+    errors.install(app)
+    reference.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders)
+    for resource in RESOURCES:
+        app.include_router(resource.router)
+    app.include_router(pages.router())
+    mount_static(app)
+    return app

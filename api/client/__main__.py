@@ -1,0 +1,114 @@
+"""The client's commands: ``python -m api.client``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from api.client import commands
+from api.client.client import PATIENCE_SECONDS, Client
+from api.client.errors import ClientError
+from service.contracts.states import ComparisonState
+
+EPILOG = """exit codes:
+  0    done; with --wait and watch: the comparison finished
+  1    the comparison failed or was cancelled
+  2    bad input: the service, or the command line, refused it; a line for each field
+  3    the service cannot be reached, or the key is missing, not valid or may not do this
+  4    the service failed
+  130  interrupted with Ctrl-C; a comparison that was being followed goes on
+
+environment:
+  KBFGS_URL, KBFGS_KEY   the service and the key; else KBFGS_HOME/client.json, which
+                         `python -m service up` writes (KBFGS_HOME is ~/.kbfgs by default)
+"""
+
+Command = Callable[[Client, argparse.Namespace], int]
+
+
+def main(arguments: list[str] | None = None, *, patience: float = PATIENCE_SECONDS) -> int:
+    """Run a command; the exit codes are those of the help text.
+
+    Args:
+        arguments: The command line; the process's own by default.
+        patience: Seconds for which a service that is away is tried again.
+    """
+    options = _parser().parse_args(arguments)
+    run: Command = options.run
+    try:
+        with Client.from_environment(os.environ, patience=patience) as client:
+            return run(client, options)
+    except ClientError as error:
+        for line in error.lines:
+            print(line, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return commands.INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m api.client",
+        description="Submit comparisons of optimizers and read their reports.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    every = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    submit = _add(every, "submit", commands.submit, "queue a comparison")
+    submit.add_argument("file", metavar="FILE", help="YAML or JSON; - reads standard input")
+    submit.add_argument("--wait", action="store_true", help="follow it and print the verdict")
+    submit.add_argument(
+        "--idempotency-key",
+        metavar="WORD",
+        type=_word,
+        help="the same word and file again give the same comparison (default: a random word)",
+    )
+
+    _with_id(_add(every, "watch", commands.watch_comparison, "follow a comparison to its end"))
+
+    listing = _add(every, "list", commands.show_list, "the newest comparisons")
+    listing.add_argument("--limit", type=_limit, default=20, help="default: %(default)s")
+    listing.add_argument("--state", choices=[state.value for state in ComparisonState])
+
+    _with_id(_add(every, "show", commands.show, "where a comparison stands"))
+
+    report = _add(every, "report", commands.report, "a comparison's verdict")
+    _with_id(report)
+    report.add_argument("--html", metavar="PATH", help="write it as one self-contained page")
+
+    _with_id(_add(every, "cancel", commands.cancel, "stop a comparison"))
+    _add(every, "login", commands.login, "a link that signs a browser in, once")
+    return parser
+
+
+def _add(
+    every: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Command,
+    text: str,
+) -> argparse.ArgumentParser:
+    parser = every.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output")
+    return parser
+
+
+def _with_id(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="the comparison's id")
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 200):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 200, got {text!r}")
+    return int(text)
+
+
+def _word(text: str) -> str:
+    if not (text.isascii() and text.isprintable() and 1 <= len(text) <= 200):
+        raise argparse.ArgumentTypeError(f"must be 1 to 200 ASCII characters, got {text!r}")
+    return text
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

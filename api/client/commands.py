@@ -1,0 +1,154 @@
+"""What each command of the client does; every function returns an exit code."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter
+
+from api.client.client import Client
+from api.client.errors import Unreadable
+from api.client.tables import console, print_comparison, print_list, print_report
+from api.client.watching import display_on, watch
+from service.contracts.states import ComparisonState
+from service.contracts.views import ComparisonView
+
+FINISHED = 0
+NOT_FINISHED = 1
+INTERRUPTED = 130
+
+
+def submit(client: Client, options: argparse.Namespace) -> int:
+    """Queue a comparison and, if wanted, follow it."""
+    view = client.submit(_read(options.file), idempotency_key=options.idempotency_key)
+    if options.wait:
+        told = console(to_stderr=options.json)
+        told.print(f"comparison {view.id}: {client.url}/comparisons/{view.id}", soft_wrap=True)
+        return _follow(client, view.id, as_json=options.json)
+    if options.json:
+        return _print_json(view)
+    console().print(
+        f"{view.id} is {view.state}; follow it with `python -m api.client watch {view.id}` or at "
+        f"{client.url}/comparisons/{view.id}",
+        soft_wrap=True,
+    )
+    return FINISHED
+
+
+def watch_comparison(client: Client, options: argparse.Namespace) -> int:
+    """Follow a comparison to its end."""
+    return _follow(client, options.id, as_json=options.json)
+
+
+def show_list(client: Client, options: argparse.Namespace) -> int:
+    """The newest comparisons."""
+    state = ComparisonState(options.state) if options.state else None
+    page = client.page(limit=options.limit, state=state)
+    if options.json:
+        return _print_json(page)
+    print_list(console(), page.items)
+    return FINISHED
+
+
+def show(client: Client, options: argparse.Namespace) -> int:
+    """Where one comparison stands."""
+    view = client.get(options.id)
+    if options.json:
+        return _print_json(view)
+    print_comparison(console(), view, client.studies(options.id))
+    return FINISHED
+
+
+def report(client: Client, options: argparse.Namespace) -> int:
+    """The verdict, in words or as JSON; with ``--html`` a file with it."""
+    if options.html:
+        _write(Path(options.html), client.report_html(options.id))
+        console(to_stderr=options.json).print(f"wrote {options.html}", soft_wrap=True)
+        if not options.json:
+            return FINISHED
+    found = client.report(options.id)
+    if options.json:
+        return _print_json(found)
+    print_report(console(), found)
+    return FINISHED
+
+
+def cancel(client: Client, options: argparse.Namespace) -> int:
+    """Stop a comparison."""
+    view = client.cancel(options.id)
+    if options.json:
+        return _print_json(view)
+    console().print(f"{view.id} is {view.state}", soft_wrap=True)
+    return FINISHED
+
+
+def login(client: Client, options: argparse.Namespace) -> int:
+    """A link that signs a browser in."""
+    link = client.login_link()
+    if options.json:
+        return _print_json({"url": link})
+    console().print(link, soft_wrap=True)
+    return FINISHED
+
+
+def _follow(client: Client, comparison_id: str, *, as_json: bool) -> int:
+    told = console(to_stderr=as_json)
+    try:
+        with display_on(told) as display:
+            view = watch(client, comparison_id, display)
+    except KeyboardInterrupt:
+        told.print(
+            f"comparison {comparison_id} goes on; follow it with "
+            f"`python -m api.client watch {comparison_id}`, stop it with `... cancel "
+            f"{comparison_id}`",
+            soft_wrap=True,
+        )
+        return INTERRUPTED
+    return _conclude(client, view, as_json=as_json)
+
+
+def _conclude(client: Client, view: ComparisonView, *, as_json: bool) -> int:
+    if view.state is not ComparisonState.FINISHED:
+        reason = f": {view.reason}" if view.reason else ""
+        console(to_stderr=True).print(f"{view.id} {view.state}{reason}", soft_wrap=True)
+        if as_json:
+            _print_json(view)
+        return NOT_FINISHED
+    found = client.report(view.id)
+    if as_json:
+        return _print_json(found)
+    print_report(console(), found)
+    return FINISHED
+
+
+def _print_json(value: BaseModel | dict[str, str]) -> int:
+    sys.stdout.write(TypeAdapter(type(value)).dump_json(value, indent=2).decode() + "\n")
+    return FINISHED
+
+
+def _read(name: str) -> str:
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unreadable(f"cannot read {name}: {_reason(error)}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except FileNotFoundError as error:
+        raise Unreadable(f"cannot write {path}: no such folder") from error
+    except OSError as error:
+        raise Unreadable(f"cannot write {path}: {_reason(error)}") from error
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    match error:
+        case FileNotFoundError():
+            return "no such file"
+        case IsADirectoryError():
+            return "it is a folder"
+        case UnicodeDecodeError():
+            return f"it is no UTF-8 text (byte {error.start})"
+        case _:
+            return (error.strerror or str(error)).lower()

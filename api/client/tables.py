@@ -1,0 +1,152 @@
+"""Comparisons and reports as tables for a terminal."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from service.contracts import numbers
+from service.contracts.report import ContenderReport, ProblemReport, Report, TimeTo
+from service.contracts.spec import Outcome
+from service.contracts.views import ComparisonView, StudyView
+
+WIDTH_WITHOUT_TERMINAL = 10_000
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    """A console that guesses no markup; where there is no terminal, it cuts no table."""
+    made = Console(stderr=to_stderr, markup=False, highlight=False, emoji=False)
+    if not made.is_terminal:
+        made.width = WIDTH_WITHOUT_TERMINAL
+    return made
+
+
+def print_report(console: Console, report: Report) -> None:
+    """The verdict's sentence, the table and the warnings of every problem."""
+    for problem in report.problems:
+        interim = " (interim)" if report.status == "interim" else ""
+        console.print(Text(f"{problem.title}{interim}", style="dim"), soft_wrap=True)
+        console.print(Text(problem.sentence, style="bold"), soft_wrap=True)
+        console.print(_contenders(problem))
+        for warning in problem.warnings:
+            console.print(f"warning: {warning}", soft_wrap=True)
+    for warning in report.warnings:
+        console.print(f"warning: {warning}", soft_wrap=True)
+
+
+def _contenders(problem: ProblemReport) -> Table:
+    target = problem.target.value
+    goal = "the target" if target is None else numbers.loss(target)
+    table = _table(
+        "contender",
+        "best settings",
+        "final loss (95 %)",
+        f"{_unit(problem.outcome)} to {goal} (95 %)",
+        "reached",
+        "tuning cost",
+    )
+    for contender in problem.contenders:
+        table.add_row(*_contender(contender, problem))
+    return table
+
+
+def _contender(contender: ContenderReport, problem: ProblemReport) -> tuple[str, ...]:
+    marks = {problem.baseline: " (baseline)", problem.winner: " (winner)"}
+    loss, time = contender.final_loss, _time(contender, problem.outcome)
+    trials = numbers.counted(contender.tuning.trials, "trial")
+    return (
+        contender.name + marks.get(contender.name, ""),
+        numbers.settings(contender.settings),
+        numbers.with_span(loss.median, loss.low, loss.high, write=numbers.loss),
+        numbers.with_span(time.median, time.low, time.high),
+        f"{time.reached} of {time.runs}",
+        f"{trials}, {numbers.number(contender.tuning.worker_seconds)} worker-s",
+    )
+
+
+def _unit(outcome: Outcome) -> str:
+    match outcome:
+        case Outcome.EPOCHS | Outcome.STEPS:
+            return outcome.value
+        case Outcome.TRAINING_SECONDS | Outcome.FINAL_LOSS:
+            return "seconds"
+
+
+def _time(contender: ContenderReport, outcome: Outcome) -> TimeTo:
+    match outcome:
+        case Outcome.EPOCHS:
+            return contender.epochs
+        case Outcome.STEPS:
+            return contender.steps
+        case Outcome.TRAINING_SECONDS | Outcome.FINAL_LOSS:
+            return contender.training_seconds
+
+
+def print_list(console: Console, views: Sequence[ComparisonView]) -> None:
+    """Comparisons, one a line."""
+    if not views:
+        console.print("no comparisons yet: `python -m api.client submit FILE` starts one")
+        return
+    table = _table("id", "state", "name", "contenders", "done", "age")
+    now = datetime.now(UTC)
+    for view in views:
+        table.add_row(
+            view.id,
+            view.state,
+            view.name,
+            ", ".join(contender.name for contender in view.contenders),
+            f"{view.progress:.0%}",
+            numbers.age((now - _aware(view.created_at)).total_seconds()),
+        )
+    console.print(table)
+
+
+def print_comparison(console: Console, view: ComparisonView, studies: Sequence[StudyView]) -> None:
+    """One comparison: where it stands, its contenders and its studies."""
+    left = view.seconds_left
+    remaining = "" if left is None else f", about {numbers.duration(left)} left"
+    console.print(f"{view.id}  {view.name}", soft_wrap=True)
+    console.print(f"{view.state}, {view.progress:.0%} done{remaining}", soft_wrap=True)
+    if view.reason:
+        console.print(view.reason, soft_wrap=True)
+    if view.verdict:
+        console.print(Text(view.verdict, style="bold"), soft_wrap=True)
+    contenders = _table("contender", "epochs", "trials", "diverged", "failed", "best loss", "cost")
+    for entry in view.contenders:
+        contenders.add_row(
+            entry.name,
+            f"{entry.epochs_done}/{entry.epochs}",
+            f"{entry.trials_ended}/{entry.trials}",
+            str(entry.diverged),
+            str(entry.failed),
+            numbers.loss(entry.best_loss),
+            f"{numbers.number(entry.worker_seconds)} worker-s",
+        )
+    console.print(contenders)
+    table = _table("study", "kind", "problem", "contender", "state", "attempt", "trials", "reason")
+    for study in studies:
+        table.add_row(
+            study.id,
+            study.kind,
+            study.problem,
+            study.contender or "all",
+            study.state,
+            str(study.attempt),
+            f"{study.trials_ended}/{study.trials}",
+            study.reason,
+        )
+    console.print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
+    for position, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=position == 0)
+    return table
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

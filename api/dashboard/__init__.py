@@ -1,0 +1,1 @@
+"""The pages: server-rendered HTML with a few ES modules, no build step, nothing from a CDN."""

@@ -1,0 +1,130 @@
+// A comparison's page: live parts from the server, curves, trials, cancel.
+
+import { getHtml } from "./api.js";
+import { startCancel } from "./cancel.js";
+import { markSettled, markTrouble, markUpdated, startClock } from "./clock.js";
+import { Curves } from "./curves.js";
+import { listen } from "./live.js";
+import { rememberParts, swapParts } from "./parts.js";
+import { SeriesStore } from "./series.js";
+import { startTheme } from "./theme.js";
+import { throttled } from "./throttle.js";
+import { Trials } from "./trials.js";
+import { announce } from "./words.js";
+
+const PARTS_PAUSE = 2000;
+const TRIALS_PAUSE = 3000;
+const PULSE = 5000;
+
+const page = document.querySelector("[data-comparison]");
+const id = page.dataset.comparison;
+const contenders = Object.entries(JSON.parse(page.dataset.contenders)).map(([name, colour]) => ({ name, colour }));
+const trials = new Trials(id, contenders, document.querySelectorAll("[data-problem]").length);
+const store = new SeriesStore(id, { onGrown: () => curves.refresh(), onTrouble: markTrouble });
+const curves = new Curves({
+  contenders,
+  epochs: Number(page.dataset.epochs),
+  plotly: page.dataset.plotly,
+  store,
+  points: () => trials.points(),
+});
+
+let stopListening = () => {};
+let pulse = null;
+
+/** Run something that may fail; the page says so and stays as it was. */
+async function attempt(work) {
+  try {
+    await work();
+    markUpdated();
+    return true;
+  } catch (error) {
+    markTrouble(error.message);
+    return false;
+  }
+}
+
+/** What a reader who does not look should hear of: the verdict, and whether the driver is silent. */
+function standing() {
+  const verdict = [...document.querySelectorAll("[data-sentence]")].map((one) => one.textContent).join(" ");
+  return { verdict, silent: document.querySelector("[data-silent]") !== null };
+}
+
+function tell(before, now) {
+  if (now.verdict !== before.verdict) announce(`Verdict: ${now.verdict}`);
+  else if (now.silent && !before.silent) announce("No driver was heard of for a while.");
+  else if (before.silent && !now.silent) announce("The driver was heard of again.");
+}
+
+const refreshParts = throttled(() => attempt(async () => {
+  const fetched = await getHtml(`/parts/comparisons/${id}`);
+  const { live, state } = fetched.querySelector("[data-live]").dataset;
+  const before = standing();
+  swapParts(fetched);
+  tell(before, standing());
+  curves.refresh();
+  const cancel = document.querySelector("[data-cancel]");
+  if (cancel) cancel.hidden = live !== "true" || state === "cancelling";
+  page.dataset.live = live;
+  if (live !== "true") await settle();
+}), PARTS_PAUSE);
+
+const refreshTrials = throttled(() => attempt(() => trials.load()), TRIALS_PAUSE);
+
+async function loadAll() {
+  const loaded = await attempt(() => Promise.all([store.load(), trials.load()]));
+  if (loaded) {
+    curves.refresh();
+  } else {
+    curves.say("The curves could not be loaded; trying again.");
+    trials.say("The trials could not be loaded; trying again.");
+  }
+  return loaded;
+}
+
+/** The comparison has ended: fetch everything once more and stop asking. */
+async function settle() {
+  await Promise.all([store.load(), trials.load()]);
+  stopListening();
+  clearInterval(pulse);
+  curves.refresh();
+  markSettled();
+}
+
+function goLive() {
+  let opened = 0;
+  stopListening = listen(`/v1/comparisons/${id}/events`, {
+    onOpen: () => {
+      opened += 1;
+      refreshParts();
+      if (opened > 1) loadAll();
+    },
+    onChange: (change) => {
+      if (change.subject === "trial") store.announce(change.subject_id);
+      refreshParts();
+      refreshTrials();
+    },
+    onPoints: ({ trial_id: trial, up_to_step: step }) => {
+      store.announce(trial, step);
+      refreshParts();
+      refreshTrials();
+    },
+    onLost: () => markTrouble("the live connection broke"),
+  });
+  pulse = setInterval(() => {
+    if (!document.hidden) refreshParts();
+  }, PULSE);
+}
+
+async function start() {
+  startClock();
+  startTheme(() => curves.refresh());
+  rememberParts();
+  startCancel(id, refreshParts);
+  const live = page.dataset.live === "true";
+  if (live) goLive();
+  while (!(await loadAll())) await new Promise((resolve) => setTimeout(resolve, PULSE));
+  if (!live) markSettled();
+}
+
+start();

@@ -1,0 +1,173 @@
+// The loss curves: controls, legend, plot, and the words that go with them.
+
+import { hidden, readChoices, writeChoices } from "./choices.js";
+import { counted } from "./format.js";
+import { layout } from "./layout.js";
+import { legendItem } from "./legend.js";
+import { csv, saveText } from "./save.js";
+import { throttled } from "./throttle.js";
+import { traces } from "./traces.js";
+import { announce, write } from "./words.js";
+
+const NOT_LOADED = "The plot could not be loaded. Reload the page; the tables below do not need it.";
+const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset" };
+
+export class Curves {
+  #root = document.querySelector("[data-curves]");
+  #plot = this.#root.querySelector("[data-plot]");
+  #words = this.#root.querySelector("[data-plot-words]");
+  #choices = readChoices();
+  #contenders;
+  #epochs;
+  #store;
+  #points;
+  #plotly;
+  #drawn = [];
+
+  /** Draw again soon: more points came, the theme or the target changed. */
+  refresh = throttled(() => this.#draw(), 300);
+
+  /**
+   * @param {{contenders: object[], epochs: number, plotly: string, store: object,
+   *   points: () => Map<string, object>}} of
+   */
+  constructor({ contenders, epochs, plotly, store, points }) {
+    this.#contenders = contenders;
+    this.#epochs = epochs;
+    this.#store = store;
+    this.#points = points;
+    this.#plotly = loadScript(plotly);
+    this.#wire();
+  }
+
+  /** Say why there is no plot. */
+  say(words) {
+    write(this.#words, words);
+    this.#words.hidden = words === "";
+  }
+
+  #wire() {
+    this.#root.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      const choice = button?.closest("[data-choice]");
+      if (choice) this.#choose({ [choice.dataset.choice]: button.value });
+      else if (button?.dataset.save) this.#save(button.dataset.save);
+      else if (button?.dataset.contender) this.#hideOrShow(button.dataset.contender);
+    });
+    this.#root.addEventListener("change", ({ target }) => {
+      if (target.dataset.toggle) this.#choose({ [target.dataset.toggle]: target.checked ? "1" : "0" });
+      if (target.matches("[data-problem-choice]")) this.#choose({ problem: target.value });
+    });
+  }
+
+  #choose(change) {
+    Object.assign(this.#choices, change);
+    writeChoices(this.#choices);
+    this.refresh();
+  }
+
+  #hideOrShow(contender) {
+    const names = hidden(this.#choices);
+    if (!names.delete(contender)) names.add(contender);
+    this.#choose({ hide: [...names].join(",") });
+  }
+
+  /** The choices with what the page decides by itself filled in. */
+  #effective(series) {
+    const finals = series.some((one) => one.kind === "finals" && one.epoch.length);
+    return { ...this.#choices, runs: this.#choices.runs || (finals ? "finals" : "tuning") };
+  }
+
+  async #draw() {
+    const all = this.#store.all();
+    const choices = this.#effective(all);
+    const article = this.#article(choices.problem);
+    const problem = article?.dataset.problem;
+    const shown = all.filter((one) => one.problem === problem && one.kind === choices.runs && one.epoch.length);
+    this.#showControls(choices);
+    this.#showLegend(shown, choices);
+    const visible = this.#contenders.filter((one) => !hidden(choices).has(one.name));
+    const made = traces(shown, visible, choices, this.#points());
+    this.#drawn = made.drawn;
+    const target = Number.parseFloat(article?.dataset.target ?? "");
+    let Plotly;
+    try {
+      Plotly = await this.#plotly;
+    } catch {
+      this.say(NOT_LOADED);
+      announce(NOT_LOADED);
+      return;
+    }
+    const look = layout(this.#plot, choices, Number.isFinite(target) ? target : null, this.#epochs);
+    await Plotly.react(this.#plot, made.traces, look, CONFIG);
+    this.#describe(shown, choices);
+  }
+
+  #article(problem) {
+    const articles = [...document.querySelectorAll("[data-part=report] [data-problem]")];
+    return articles.find((one) => one.dataset.problem === problem) ?? articles[0];
+  }
+
+  #showControls(choices) {
+    for (const button of this.#root.querySelectorAll("[data-choice] button")) {
+      const name = button.closest("[data-choice]").dataset.choice;
+      button.setAttribute("aria-pressed", String(choices[name] === button.value));
+    }
+    for (const box of this.#root.querySelectorAll("[data-toggle]")) {
+      box.checked = choices[box.dataset.toggle] === "1";
+    }
+    const select = this.#root.querySelector("[data-problem-choice]");
+    if (select && choices.problem) select.value = choices.problem;
+  }
+
+  #showLegend(shown, choices) {
+    const names = hidden(choices);
+    const list = this.#root.querySelector("[data-legend]");
+    this.#contenders.forEach((contender, index) => {
+      const runs = shown.filter((one) => one.contender === contender.name);
+      const item = legendItem(contender, runs, choices.runs, !names.has(contender.name), list.children[index]);
+      if (!item.isConnected) list.append(item);
+    });
+  }
+
+  #describe(shown, choices) {
+    const points = shown.reduce((sum, one) => sum + one.epoch.length, 0);
+    this.#plot.dataset.points = String(points);
+    const kind = choices.runs === "finals" ? "final run" : "tuning trial";
+    const middle = choices.runs === "finals"
+      ? "Lines are medians over the seeds, epoch by epoch; bands reach from the lowest to the highest run."
+      : "One line a trial; the thick one is the best that finished.";
+    const caption = `${counted(shown.length, kind)}, ${counted(points, "point")}. ${middle} Drag to zoom, double-click to reset.`;
+    write(this.#root.querySelector("[data-plot-caption]"), points ? caption : "");
+    this.#plot.setAttribute("aria-label", `Loss curves of ${counted(shown.length, kind)}; the tables below hold the figures`);
+    this.say(points ? "" : this.#nothing(choices));
+  }
+
+  #nothing(choices) {
+    const live = document.querySelector("[data-comparison]").dataset.live === "true";
+    if (!live) return choices.runs === "finals" ? "No finals were run." : "No tuning trials were run.";
+    return choices.runs === "finals"
+      ? "The finals begin when every contender is tuned."
+      : "No points yet: the first come at the end of the first epoch.";
+  }
+
+  async #save(format) {
+    const name = `${document.querySelector("[data-comparison]").dataset.comparison}-curves`;
+    if (format === "csv") {
+      saveText(`${name}.csv`, csv(this.#drawn));
+      return;
+    }
+    const { clientWidth: width, clientHeight: height } = this.#plot;
+    await (await this.#plotly).downloadImage(this.#plot, { format, filename: name, width, height, scale: 2 });
+  }
+}
+
+function loadScript(url) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = url;
+    script.addEventListener("load", () => resolve(window.Plotly));
+    script.addEventListener("error", reject);
+    document.head.append(script);
+  });
+}

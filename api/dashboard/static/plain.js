@@ -1,0 +1,5 @@
+// Pages with nothing live on them.
+
+import { startTheme } from "./theme.js";
+
+startTheme();

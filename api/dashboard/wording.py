@@ -1,0 +1,43 @@
+"""What the pages say of moments, intervals and outcomes; figures are written by the contracts."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from service.contracts import numbers
+from service.contracts.report import Interval, TimeTo
+from service.contracts.spec import Outcome
+
+CLIENT = ".venv/bin/python -m api.client"
+"""The client's command as it stands in a checkout."""
+
+OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.TRAINING_SECONDS: "training seconds to the target",
+    Outcome.EPOCHS: "epochs to the target",
+    Outcome.STEPS: "steps to the target",
+    Outcome.FINAL_LOSS: "final training loss",
+}
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """How long ago a moment was: ``12 s``, ``3 min``, ``2 h``, ``5 d``."""
+    return numbers.DASH if moment is None else numbers.age((now - aware(moment)).total_seconds())
+
+
+def aware(moment: datetime) -> datetime:
+    """The moment in UTC; one without a zone is taken to be in UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def span(value: Interval | TimeTo) -> str:
+    """An interval's bounds: ``11.9–13.0``; empty where there are none."""
+    return numbers.span(value.low, value.high)
+
+
+def loss_span(value: Interval) -> str:
+    """The bounds of a loss: ``59.12–60.3``."""
+    return numbers.span(value.low, value.high, write=numbers.loss)
+
+
+def ratio_span(value: Interval) -> str:
+    """The bounds of a ratio: ``0.37–0.46``."""
+    return numbers.span(value.low, value.high, write=numbers.ratio)

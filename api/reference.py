@@ -1,0 +1,105 @@
+"""The reference of the API (OpenAPI): bodies, problems and examples that routes do not show."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from api.errors import MEDIA_TYPE
+from service.contracts.base import Contract
+from service.contracts.events import EventBatch, Heartbeat
+from service.contracts.problem import Problem
+from service.contracts.spec import ComparisonSpec
+from service.contracts.views import ChangeEvent, PointsAnnouncement
+
+DEMO = Path(__file__).parents[1] / "examples" / "demo.yaml"
+REFERENCE = "#/components/schemas/{model}"
+DESCRIPTION = """Compares optimizers fairly: say what to compare and for how much compute; each
+contender is tuned with the same budget, trained on the same fresh seeds, and the report says who
+wins, by how much, and how sure that is.
+
+Every refusal is a problem document (RFC 9457) with a stable `code` and, where fields are wrong,
+`errors` with the field and the allowed values."""
+
+_PROBLEMS = {
+    400: "The body cannot be read; the detail names the line and the column.",
+    401: "A valid key is needed.",
+    403: "The key's role, or the study token, does not allow this.",
+    404: "There is no such thing.",
+    409: "The request does not fit the present state.",
+    413: "The body is too large.",
+    415: "The format of the body is not supported.",
+    422: "Fields are not valid; `errors` names each and what is allowed.",
+}
+_IN_BODIES: tuple[type[Contract], ...] = (
+    ComparisonSpec,
+    EventBatch,
+    Heartbeat,
+    Problem,
+    ChangeEvent,
+    PointsAnnouncement,
+)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The documented problem answers of a route."""
+    schema = {"$ref": REFERENCE.format(model=Problem.__name__)}
+    return {
+        status: {
+            "description": _PROBLEMS[status],
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in sorted({401, 422, *statuses})
+    }
+
+
+def json_body(kind: type[Contract]) -> dict[str, Any]:
+    """The documentation of a JSON body."""
+    content = {"application/json": {"schema": {"$ref": REFERENCE.format(model=kind.__name__)}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def spec_body() -> dict[str, Any]:
+    """The documentation of a body that is a comparison's spec; the example is filled in later."""
+    schema = {"$ref": REFERENCE.format(model=ComparisonSpec.__name__)}
+    kinds = ("application/json", "application/yaml")
+    return {"requestBody": {"required": True, "content": {k: {"schema": schema} for k in kinds}}}
+
+
+def install(app: FastAPI) -> None:
+    """Let the application describe itself in full."""
+    app.openapi = _describer(app)  # type: ignore[method-assign]
+
+
+def _describer(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _described(app)
+        return app.openapi_schema
+
+    return describe
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=DESCRIPTION,
+        routes=app.routes,
+        separate_input_output_schemas=False,
+    )
+    _, found = models_json_schema(
+        [(kind, "validation") for kind in _IN_BODIES], ref_template=REFERENCE
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name, schema in found["$defs"].items():
+        schemas.setdefault(name, schema)
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    example = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
+    schemas[ComparisonSpec.__name__]["examples"] = [example]
+    return document

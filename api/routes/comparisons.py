@@ -1,0 +1,72 @@
+"""Comparisons: create, preview, list, look at, cancel."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api.bodies import BodyDep
+from api.deps import IdempotencyKey, ServiceDep, Submitter, Viewer
+from api.pagination import Page
+from api.reference import problems, spec_body
+from service.contracts.states import ComparisonState
+from service.contracts.views import ComparisonPage, ComparisonView, Preview, StudyView
+
+router = APIRouter(prefix="/v1", tags=["comparisons"])
+
+
+@router.post(
+    "/comparisons",
+    status_code=201,
+    openapi_extra=spec_body(),
+    responses=problems(400, 403, 413, 415),
+)
+def create(
+    actor: Submitter,
+    service: ServiceDep,
+    body: BodyDep,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> ComparisonView:
+    """Queue a comparison, from JSON or YAML; `Location` names it."""
+    view = service.comparisons.create(body.document(), actor=actor, idempotency_key=idempotency_key)
+    response.headers["Location"] = f"/v1/comparisons/{view.id}"
+    return view
+
+
+@router.post(
+    "/comparisons:preview",
+    openapi_extra=spec_body(),
+    responses=problems(400, 413, 415),
+)
+def preview(_: Viewer, service: ServiceDep, body: BodyDep) -> Preview:
+    """What a spec would run, with every point of its searches; nothing is stored."""
+    return service.comparisons.preview(body.document())
+
+
+@router.get("/comparisons", responses=problems(404))
+def page(
+    _: Viewer,
+    service: ServiceDep,
+    page: Page,
+    state: Annotated[ComparisonState | None, Query(description="Those in this state.")] = None,
+) -> ComparisonPage:
+    """Comparisons, newest first."""
+    return service.comparisons.page(limit=page.limit, cursor=page.cursor, state=state)
+
+
+@router.get("/comparisons/{comparison_id}", responses=problems(404))
+def get(_: Viewer, service: ServiceDep, comparison_id: str) -> ComparisonView:
+    """One comparison, with the progress of each contender."""
+    return service.comparisons.get(comparison_id)
+
+
+@router.post("/comparisons/{comparison_id}:cancel", responses=problems(403, 404, 409))
+def cancel(actor: Submitter, service: ServiceDep, comparison_id: str) -> ComparisonView:
+    """Stop a comparison: its creator's key or an admin's may; twice is once."""
+    return service.comparisons.cancel(comparison_id, actor=actor)
+
+
+@router.get("/comparisons/{comparison_id}/studies", responses=problems(404))
+def studies(_: Viewer, service: ServiceDep, comparison_id: str) -> tuple[StudyView, ...]:
+    """The studies of a comparison: its tuning searches and, later, its finals."""
+    return service.comparisons.studies(comparison_id)

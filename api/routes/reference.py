@@ -1,0 +1,17 @@
+"""The API's own description."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from api.deps import Viewer
+from api.reference import problems
+
+router = APIRouter(prefix="/v1", tags=["reference"])
+
+
+@router.get("/openapi.json", responses=problems())
+def describe(request: Request, _: Viewer) -> dict[str, Any]:
+    """This document."""
+    document: dict[str, Any] = request.app.openapi()
+    return document

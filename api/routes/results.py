@@ -1,0 +1,111 @@
+"""What comes out of a comparison: trials, curves, the report and live events."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+
+from api.deps import FeedDep, ServiceDep, Viewer
+from api.headers import REPORT_POLICY
+from api.reference import problems
+from service.contracts.report import Report
+from service.contracts.states import StudyKind
+from service.contracts.views import ComparisonView, Series, TrialView
+
+router = APIRouter(prefix="/v1/comparisons/{comparison_id}", tags=["results"])
+
+Kind = Annotated[StudyKind | None, Query(description="Tuning or finals alone.")]
+OneContender = Annotated[str | None, Query(description="One contender alone.")]
+LARGEST_NUMBER = 2**31 - 1
+
+
+@router.get("/trials", responses=problems(404))
+def trials(
+    _: Viewer,
+    service: ServiceDep,
+    comparison_id: str,
+    kind: Kind = None,
+    contender: OneContender = None,
+) -> tuple[TrialView, ...]:
+    """The trials of a comparison by number."""
+    return service.trials.of(comparison_id, kind=kind, contender=contender)
+
+
+@router.get("/metrics", responses=problems(404))
+def metrics(
+    _: Viewer,
+    service: ServiceDep,
+    comparison_id: str,
+    kind: Kind = None,
+    contender: OneContender = None,
+    trial: Annotated[list[str] | None, Query(description="These trials alone.")] = None,
+    points: Annotated[
+        int | None,
+        Query(ge=2, le=100_000, description="Points of a curve at most; extremes are kept."),
+    ] = None,
+) -> tuple[Series, ...]:
+    """The curves of a comparison's trials."""
+    return service.trials.series(
+        comparison_id, kind=kind, contender=contender, trial_ids=trial, points=points
+    )
+
+
+@router.get(
+    "/report",
+    response_model=Report,
+    responses={
+        200: {"content": {"text/html": {"schema": {"type": "string"}}}},
+        **problems(404),
+    },
+)
+def report(
+    _: Viewer,
+    service: ServiceDep,
+    comparison_id: str,
+    form: Annotated[
+        Literal["json", "html"],
+        Query(alias="format", description="`html` is one self-contained page."),
+    ] = "json",
+) -> Response:
+    """The verdict; interim while runs are missing."""
+    if form == "html":
+        policy = {"Content-Security-Policy": REPORT_POLICY}
+        return HTMLResponse(service.reports.html(comparison_id), headers=policy)
+    found = service.reports.report(comparison_id)
+    return JSONResponse(found.model_dump(mode="json"))
+
+
+def _known(_: Viewer, service: ServiceDep, comparison_id: str) -> ComparisonView:
+    return service.comparisons.get(comparison_id)
+
+
+@router.get(
+    "/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "Server-sent events: `change` with a ChangeEvent, whose number is the "
+            "event's id, and `points` with a PointsAnnouncement.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **problems(404),
+    },
+)
+async def events(
+    comparison: Annotated[ComparisonView, Depends(_known)],
+    feed: FeedDep,
+    after: Annotated[
+        int, Query(ge=0, le=LARGEST_NUMBER, description="Changes above this number alone.")
+    ] = 0,
+    last_event_id: Annotated[
+        int | None,
+        Header(ge=0, le=LARGEST_NUMBER, description="As `after`; a browser sends it by itself."),
+    ] = None,
+) -> StreamingResponse:
+    """What changes, as it changes; each trial's latest step is told at least once."""
+    start = after if last_event_id is None else last_event_id
+    return StreamingResponse(
+        feed.stream(comparison.id, after=start),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )

@@ -1,0 +1,1 @@
+"""What the API says that has no meaning outside HTTP; the rest are contracts."""

@@ -1,0 +1,36 @@
+"""kbfgs: Kronecker-factored quasi-Newton (K-BFGS) as a PyTorch optimizer."""
+
+from kbfgs.config import KBFGSConfig, Reduce, RowWeighting, Safeguard
+from kbfgs.diagnostics import Diagnostics, LayerDiagnostics, PhaseSeconds
+from kbfgs.errors import (
+    ClosureError,
+    ConfigurationError,
+    DistributedError,
+    KBFGSError,
+    NonFiniteLossError,
+    StateError,
+    UnsupportedModelError,
+)
+from kbfgs.optimizer import KBFGS
+from kbfgs.registry import FirstOrderParameter
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "KBFGS",
+    "ClosureError",
+    "ConfigurationError",
+    "Diagnostics",
+    "DistributedError",
+    "FirstOrderParameter",
+    "KBFGSConfig",
+    "KBFGSError",
+    "LayerDiagnostics",
+    "NonFiniteLossError",
+    "PhaseSeconds",
+    "Reduce",
+    "RowWeighting",
+    "Safeguard",
+    "StateError",
+    "UnsupportedModelError",
+]

@@ -1,0 +1,143 @@
+"""The options of the optimizer as validated, frozen values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kbfgs.errors import ConfigurationError
+
+
+class Reduce(StrEnum):
+    """What the ranks exchange to agree on the curvature."""
+
+    VECTORS = "vectors"
+
+
+class RowWeighting(StrEnum):
+    """Who corrects DDP's plain average of gradients when the ranks' row counts differ.
+
+    `HOOK`: the optimizer registers a communication hook on the DDP model.
+    `LOSS`: the closure multiplies its local mean loss by rows x world size / all rows.
+    """
+
+    HOOK = "hook"
+    LOSS = "loss"
+
+
+def require_positive(name: str, value: float) -> None:
+    """Raise `ConfigurationError` unless 0 < value < infinity."""
+    if not (value > 0 and math.isfinite(value)):
+        raise ConfigurationError(f"{name} must be > 0, got {value}")
+
+
+def require_fraction(name: str, value: float) -> None:
+    """Raise `ConfigurationError` unless 0 <= value < 1."""
+    if not 0 <= value < 1:
+        raise ConfigurationError(f"{name} must be >= 0 and < 1, got {value}")
+
+
+@dataclass(frozen=True)
+class Safeguard:
+    """Limits of one step.
+
+    The step is scaled down so that its predicted decrease keeps
+    lr <M, H_g M H_a>  <=  cap * max(|loss|, loss_floor).
+
+    Attributes:
+        cap: The largest predicted decrease, as a part of the loss (κ).
+        loss_floor: The smallest |loss| that counts (ε), so that a loss can pass through zero.
+    """
+
+    cap: float = 0.1
+    loss_floor: float = 1e-2
+
+    def __post_init__(self) -> None:
+        require_positive("safeguard.cap", self.cap)
+        require_positive("safeguard.loss_floor", self.loss_floor)
+
+
+@dataclass(frozen=True)
+class KBFGSConfig:
+    """The options of `KBFGS`, with the paper's settings as defaults.
+
+    Attributes:
+        lr: Step size α of the preconditioned layers.
+        damping: λ; the input factor gets √λ on its diagonal, and μ₂ = min(√λ, 0.9).
+        momentum: Decay of the moving average of the gradient.
+        factor_decay: Decay β of the moving averages of A, s and y.
+        weight_decay: τ; adds τW to the gradient. For all other parameters it is AdamW's.
+        powell: μ₁, the threshold of Powell's damping on H_g.
+        other_lr: Learning rate of the inner AdamW for every other parameter.
+        safeguard: Limits of a step; None is the paper exactly.
+        reduce: What ranks exchange under DDP; None makes the ranks independent.
+        row_weighting: How uneven row counts of the ranks are corrected in DDP's average.
+        max_factor_dim: Layers with a larger side go to the inner AdamW.
+    """
+
+    lr: float = 0.3
+    damping: float = 0.3
+    momentum: float = 0.9
+    factor_decay: float = 0.9
+    weight_decay: float = 0.0
+    powell: float = 0.2
+    other_lr: float = 1e-3
+    safeguard: Safeguard | None = Safeguard()
+    reduce: str | None = Reduce.VECTORS.value
+    row_weighting: str | None = None
+    max_factor_dim: int = 8192
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "damping", "other_lr"):
+            require_positive(name, getattr(self, name))
+        for name in ("momentum", "factor_decay"):
+            require_fraction(name, getattr(self, name))
+        if not 0 < self.powell < 1:
+            raise ConfigurationError(f"powell must be > 0 and < 1, got {self.powell}")
+        if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
+            raise ConfigurationError(f"weight_decay must be >= 0, got {self.weight_decay}")
+        if self.max_factor_dim < 1:
+            raise ConfigurationError(f"max_factor_dim must be >= 1, got {self.max_factor_dim}")
+        self._check_choices()
+
+    def _check_choices(self) -> None:
+        if self.reduce == "matrices":
+            raise ConfigurationError(
+                "reduce='matrices' is not supported yet: use reduce='vectors', "
+                "which gives the same result"
+            )
+        if self.reduce not in (None, *Reduce):
+            raise ConfigurationError(f"reduce must be 'vectors' or None, got {self.reduce!r}")
+        if self.row_weighting not in (None, *RowWeighting):
+            raise ConfigurationError(
+                f"row_weighting must be 'hook', 'loss' or None, got {self.row_weighting!r}"
+            )
+
+
+_NOT_YET = {
+    "memory": (None, "leave it out for dense factors"),
+    "curvature_fraction": (1.0, "leave it out; the second pass then runs over the whole batch"),
+    "update_every": (1, "leave it out; the curvature is then updated in every step"),
+    "grad_scaler": (None, "train in float32 or float64"),
+}
+
+
+def refuse_unsupported(options: dict[str, object]) -> None:
+    """Raise for keywords that are unknown, or known but not supported yet.
+
+    A keyword that is given its neutral value passes.
+
+    Args:
+        options: Keywords beyond those of `KBFGSConfig`.
+
+    Raises:
+        ConfigurationError: A keyword of the interface that is not supported yet.
+        TypeError: A keyword that does not exist.
+    """
+    for name, value in options.items():
+        if name not in _NOT_YET:
+            raise TypeError(f"KBFGS() got an unexpected keyword argument {name!r}")
+        neutral, way_out = _NOT_YET[name]
+        if value != neutral:
+            raise ConfigurationError(f"{name}={value!r} is not supported yet: {way_out}")

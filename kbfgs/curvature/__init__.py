@@ -1,0 +1,1 @@
+"""Curvature: the Kronecker factors' inverses and the pairs that update them."""

@@ -1,0 +1,67 @@
+"""Double damping of a curvature pair: pure functions of vectors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+IDENTITY_THRESHOLD_CAP = 0.9
+
+
+@dataclass(frozen=True)
+class DampedPair:
+    """A pair that is safe for a BFGS update, and which dampings changed it.
+
+    Attributes:
+        step: s̃, shape (d,).
+        change: ỹ, shape (d,).
+        powell: Whether Powell's damping on H was needed, boolean scalar.
+        identity: Whether the damping against the identity was needed, boolean scalar.
+    """
+
+    step: Tensor
+    change: Tensor
+    powell: Tensor
+    identity: Tensor
+
+
+def identity_threshold(damping: float) -> float:
+    """μ₂ = min(√λ, 0.9); θ₂ needs μ₂ < 1."""
+    return min(math.sqrt(damping), IDENTITY_THRESHOLD_CAP)
+
+
+def double_damping(
+    step: Tensor, change: Tensor, inverse_change: Tensor, *, powell: float, identity: float
+) -> DampedPair:
+    """Damp (s, y) first against H, then against the identity.
+
+    1. if sᵀy < μ₁ yᵀHy:   θ₁ = (1-μ₁) yᵀHy / (yᵀHy - sᵀy),   s̃ = θ₁ s + (1-θ₁) Hy
+    2. if s̃ᵀy < μ₂ s̃ᵀs̃:   θ₂ = (1-μ₂) s̃ᵀs̃ / (s̃ᵀs̃ - s̃ᵀy),   ỹ = θ₂ y + (1-θ₂) s̃
+
+    so that s̃ᵀy >= μ₁ yᵀHy and s̃ᵀỹ >= μ₂ s̃ᵀs̃ (Goldfarb, Ren, Bahamou 2020, section 4).
+
+    Args:
+        step: s, shape (d,).
+        change: y, shape (d,).
+        inverse_change: Hy, shape (d,).
+        powell: μ₁.
+        identity: μ₂ < 1.
+    """
+    target = change.dot(inverse_change)
+    theta_1, powell_needed = _blend(step.dot(change), target, threshold=powell)
+    damped_step = theta_1 * step + (1 - theta_1) * inverse_change
+    length = damped_step.dot(damped_step)
+    theta_2, identity_needed = _blend(damped_step.dot(change), length, threshold=identity)
+    damped_change = theta_2 * change + (1 - theta_2) * damped_step
+    return DampedPair(damped_step, damped_change, powell_needed, identity_needed)
+
+
+def _blend(product: Tensor, target: Tensor, *, threshold: float) -> tuple[Tensor, Tensor]:
+    """Return θ = (1-μ) target / (target - product) where product < μ target, else 1."""
+    gap = target - product
+    needed = (product < threshold * target) & (gap > 0)
+    theta = torch.where(needed, (1 - threshold) * target / gap, 1.0)
+    return theta, needed

@@ -1,0 +1,1 @@
+"""Adapters: how a kind of module maps to the matrices of the method."""

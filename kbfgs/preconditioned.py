@@ -1,0 +1,112 @@
+"""One preconditioned layer: the method's arithmetic on its state."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kbfgs.capture import LayerRecord
+from kbfgs.damping import double_damping, identity_threshold
+from kbfgs.distributed.exchange import LayerMeans
+from kbfgs.layers.base import LayerAdapter
+from kbfgs.state import LayerState
+
+# The authors skip an update of H_g when s̃ᵀỹ <= 1e-4 ‖s̃‖² ‖mean g‖.
+CURVATURE_FLOOR = 1e-4
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """The numbers of one step, as they stand in the first parameter group."""
+
+    lr: float
+    damping: float
+    momentum: float
+    factor_decay: float
+    weight_decay: float
+    powell: float
+
+    @property
+    def factor_damping(self) -> float:
+        """λ_A = λ_G = √λ."""
+        return math.sqrt(self.damping)
+
+
+class PreconditionedLayer:
+    """A layer whose inverse Hessian block is H_a ⊗ H_g.
+
+    Attributes:
+        adapter: The module as a matrix.
+        state: What is remembered of it.
+    """
+
+    def __init__(self, adapter: LayerAdapter) -> None:
+        self.adapter = adapter
+        self.state = LayerState(adapter)
+
+    @property
+    def name(self) -> str:
+        """The module's name inside the model."""
+        return self.adapter.name
+
+    @property
+    def waits_for_data(self) -> bool:
+        """Whether A and H_a have not been set yet."""
+        return self.state.input_factor.inverse is None
+
+    def average_gradient(self, settings: StepSettings) -> None:
+        """M ← β M + (1-β)(∇W̄ + τ W̄)."""
+        self.adapter.average_gradient_(
+            self.state.momentum, decay=settings.momentum, weight_decay=settings.weight_decay
+        )
+
+    def learn_inputs(self, record: LayerRecord, *, rows: float, decay: float) -> None:
+        """A_r ← β A_r + (1-β)/C Σ ā āᵀ over this rank's rows, C being the rows of all ranks."""
+        self.state.input_factor.accumulate(
+            record.inputs, record.input_sums, decay=decay, weight=(1 - decay) / rows
+        )
+
+    def direction(self) -> Tensor:
+        """H_g M H_a, shape (d_out, d_in + 1)."""
+        state = self.state
+        inverse = state.input_factor.require_inverse()
+        return torch.mm(state.output_inverse.times(state.momentum), inverse.matrix)
+
+    def probe(self, means: LayerMeans) -> tuple[Tensor, Tensor]:
+        """s_a = H_a mean(ā), and this rank's part of A s_a."""
+        assert means.inputs is not None
+        mean_input = means.inputs
+        if self.adapter.bias is not None:
+            mean_input = torch.cat((mean_input, mean_input.new_ones(1)))
+        return self.state.input_factor.probe(mean_input)
+
+    def learn_curvature(
+        self, first: LayerMeans, second: LayerMeans, *, settings: StepSettings
+    ) -> None:
+        """Average (s, y), damp a copy twice, and update H_g by it."""
+        state = self.state
+        pair = state.pair
+        finite = pair.fold(
+            second.outputs - first.outputs,
+            second.gradients - first.gradients,
+            decay=settings.factor_decay,
+        )
+        damped = double_damping(
+            pair.step,
+            pair.change,
+            state.output_inverse.times(pair.change),
+            powell=settings.powell,
+            identity=identity_threshold(settings.damping),
+        )
+        floor = CURVATURE_FLOOR * first.gradients.norm()
+        made = state.output_inverse.update(damped.step, damped.change, floor=floor, allowed=finite)
+        state.curvature.copy_(pair.step.dot(pair.change))
+        state.counts[:3] += torch.stack((damped.powell, damped.identity, ~made))
+
+    def act(self, step: Tensor, action: Tensor, *, settings: StepSettings) -> None:
+        """Update H_a by the Hessian action (s_a, A s_a + λ_A s_a)."""
+        made = self.state.input_factor.act(step, action, damping=settings.factor_damping)
+        self.state.counts[3] += ~made

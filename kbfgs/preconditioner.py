@@ -1,0 +1,125 @@
+"""All preconditioned layers together: the stages of a step, each over every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from kbfgs.capture import LayerRecord
+from kbfgs.config import RowWeighting, Safeguard
+from kbfgs.distributed.communicator import Communicator
+from kbfgs.distributed.exchange import FirstMeans, exchange_first, exchange_second
+from kbfgs.layers.base import LayerAdapter
+from kbfgs.passes import FirstPass, SecondPass
+from kbfgs.preconditioned import PreconditionedLayer, StepSettings
+from kbfgs.safeguard import predicted_decrease, step_scale
+
+
+class Preconditioner:
+    """The layers with their curvature, on one of several ranks.
+
+    Attributes:
+        layers: By name, in the order of the model.
+        communicator: The ranks.
+    """
+
+    def __init__(
+        self,
+        adapters: tuple[LayerAdapter, ...],
+        communicator: Communicator,
+        *,
+        safeguard: Safeguard | None,
+        weighting: RowWeighting | None,
+    ) -> None:
+        self.layers = {adapter.name: PreconditionedLayer(adapter) for adapter in adapters}
+        self.communicator = communicator
+        self._safeguard = safeguard
+        self._weighting = weighting
+
+    @property
+    def adapters(self) -> list[LayerAdapter]:
+        """The modules as matrices."""
+        return [layer.adapter for layer in self.layers.values()]
+
+    def start_from(self, records: Mapping[str, LayerRecord], settings: StepSettings) -> None:
+        """Warm start: A = mean of ā āᵀ over all rows seen on all ranks."""
+        layers = [self.layers[name] for name in records]
+        grams = [record.gram for record in records.values() if record.gram is not None]
+        like = grams[0]
+        rows = like.new_tensor([float(record.rows) for record in records.values()])
+        total_rows, *totals = self.communicator.sum_together([rows, *grams])
+        for layer, total, count in zip(layers, totals, total_rows, strict=True):
+            mean = total / count
+            layer.state.input_factor.share.copy_(mean / self.communicator.world_size)
+            layer.state.input_factor.start(mean, damping=settings.factor_damping)
+
+    def exchange_first(self, first: FirstPass) -> FirstMeans:
+        """The means of the first run over the rows of all ranks."""
+        return exchange_first(
+            self.communicator,
+            [first.records[name] for name in self.layers],
+            first.loss,
+            rows=first.rows,
+            weighting=self._weighting,
+        )
+
+    def learn_inputs(
+        self, first: FirstPass, means: FirstMeans, settings: StepSettings, *, step: int
+    ) -> None:
+        """A ← β A + (1-β) mean(ā āᵀ); the first mini-batch is all of A without a warm start.
+
+        A warm-started A has seen the first mini-batch already.
+        """
+        new = [layer for layer in self.layers.values() if layer.waits_for_data]
+        for layer, layer_means in zip(self.layers.values(), means.layers, strict=True):
+            record = first.records[layer.name]
+            if layer.waits_for_data:
+                layer.learn_inputs(record, rows=layer_means.rows, decay=0.0)
+            elif step > 0:
+                layer.learn_inputs(record, rows=layer_means.rows, decay=settings.factor_decay)
+            record.inputs.clear()
+        if new:
+            shares = [layer.state.input_factor.share for layer in new]
+            for layer, total in zip(new, self.communicator.sum_together(shares), strict=True):
+                layer.state.input_factor.start(total, damping=settings.factor_damping)
+
+    def move(self, loss: Tensor, settings: StepSettings) -> Tensor | None:
+        """W̄ ← W̄ - α scale H_g M H_a with the averaged gradient M.
+
+        Returns:
+            Whether the safeguard scaled the step down, a boolean scalar; None without one.
+        """
+        layers = list(self.layers.values())
+        for layer in layers:
+            layer.average_gradient(settings)
+        directions = [layer.direction() for layer in layers]
+        scale = None
+        if self._safeguard is not None:
+            predicted = predicted_decrease([a.state.momentum for a in layers], directions)
+            scale = step_scale(self._safeguard, lr=settings.lr, predicted=predicted, loss=loss)
+        for layer, direction in zip(layers, directions, strict=True):
+            layer.adapter.move_(direction, lr=settings.lr, scale=scale)
+        return None if scale is None else scale < 1
+
+    def learn_curvature(
+        self, second: SecondPass, means: FirstMeans, settings: StepSettings
+    ) -> Tensor:
+        """Update H_g by the averaged pairs, and H_a by Hessian action.
+
+        Returns:
+            The mean loss at the new weights, a scalar.
+        """
+        layers = list(self.layers.values())
+        probes = [a.probe(mean) for a, mean in zip(layers, means.layers, strict=True)]
+        after, actions, loss = exchange_second(
+            self.communicator,
+            [second.records[layer.name] for layer in layers],
+            means,
+            loss=second.loss,
+            actions=[action for _, action in probes],
+        )
+        for index, layer in enumerate(layers):
+            layer.learn_curvature(means.layers[index], after[index], settings=settings)
+            layer.act(probes[index][0], actions[index], settings=settings)
+        return loss

@@ -1,0 +1,132 @@
+"""The state of one preconditioned layer, and its form in a state_dict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kbfgs.curvature.dense import DenseInverse, InputFactor
+from kbfgs.curvature.pairs import PairAverage
+from kbfgs.errors import StateError
+from kbfgs.layers.base import LayerAdapter
+
+
+class LayerState:
+    """Everything the method remembers of one layer, in the weight's dtype and on its device.
+
+    Attributes:
+        momentum: M, shape (d_out, d_in + 1).
+        input_factor: This rank's share of A, and H_a.
+        output_inverse: H_g.
+        pair: The moving averages of s and y.
+        counts: Pairs changed by Powell's damping, pairs changed by the damping against the
+            identity, skipped updates of H_g, skipped updates of H_a; int64, shape (4,).
+        curvature: sᵀy of the last step, a scalar.
+    """
+
+    def __init__(self, adapter: LayerAdapter) -> None:
+        weight = adapter.weight
+
+        def zeros(*shape: int) -> Tensor:
+            return torch.zeros(shape, dtype=weight.dtype, device=weight.device)
+
+        inputs, outputs = adapter.input_dim, adapter.output_dim
+        self.momentum = zeros(outputs, inputs)
+        self.input_factor = InputFactor(zeros(inputs, inputs))
+        identity = torch.eye(outputs, dtype=weight.dtype, device=weight.device)
+        self.output_inverse = DenseInverse(identity)
+        self.pair = PairAverage(zeros(outputs), zeros(outputs))
+        self.counts = torch.zeros(4, dtype=torch.int64, device=weight.device)
+        self.curvature = zeros()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors of the state by name, not copied."""
+        tensors = {
+            "momentum": self.momentum,
+            "input_factor": self.input_factor.share,
+            "output_inverse": self.output_inverse.matrix,
+            "pair_step": self.pair.step,
+            "pair_change": self.pair.change,
+            "counts": self.counts,
+            "curvature": self.curvature,
+        }
+        if self.input_factor.inverse is not None:
+            tensors["input_inverse"] = self.input_factor.inverse.matrix
+        return tensors
+
+    def check(self, name: str, saved: dict[str, Tensor]) -> None:
+        """Refuse a saved state that `load` could not take.
+
+        Raises:
+            StateError: Names, shapes or dtypes differ.
+        """
+        own = self.tensors()
+        own.setdefault("input_inverse", self.input_factor.share)
+        if saved.keys() | {"input_inverse"} != own.keys():
+            raise StateError(f"layer {name!r}: the state holds {sorted(saved)}")
+        for key, value in saved.items():
+            if value.shape != own[key].shape or value.dtype != own[key].dtype:
+                raise StateError(
+                    f"layer {name!r}: {key} is {tuple(value.shape)} {value.dtype} in the state, "
+                    f"but {tuple(own[key].shape)} {own[key].dtype} in this model"
+                )
+
+    def load(self, saved: dict[str, Tensor]) -> None:
+        """Copy a checked state into this one."""
+        if "input_inverse" in saved:
+            empty = torch.empty_like(self.input_factor.share)
+            self.input_factor.inverse = DenseInverse(empty)
+        else:
+            self.input_factor.inverse = None
+        for key, tensor in self.tensors().items():
+            tensor.copy_(saved[key])
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes of all tensors."""
+        return sum(t.numel() * t.element_size() for t in self.tensors().values())
+
+
+def check_saved(
+    saved: dict[str, Any],
+    *,
+    shapes: dict[str, list[int]],
+    layers: dict[str, LayerState],
+    rank: int,
+    world_size: int,
+) -> None:
+    """Refuse a state of another model, another format or another rank.
+
+    Args:
+        saved: What `state_dict` gave under "kbfgs".
+        shapes: The shape of each of this model's parameters.
+        layers: The states of its preconditioned layers.
+        rank: This rank.
+        world_size: The number of ranks.
+
+    Raises:
+        StateError: The state does not fit.
+    """
+    if saved.get("format") != 1:
+        raise StateError(f"not a state of KBFGS format 1: format is {saved.get('format')!r}")
+    differing = [
+        f"{name} is {saved['shapes'].get(name)} in the state and {shapes.get(name)} here"
+        for name in sorted(saved["shapes"].keys() | shapes.keys())
+        if saved["shapes"].get(name) != shapes.get(name)
+    ]
+    if differing:
+        raise StateError(f"the state is of another model: {'; '.join(differing)}")
+    wanted = layers.keys() - saved["left_out"].keys()
+    if saved["layers"].keys() != wanted:
+        raise StateError(
+            f"the state preconditions {sorted(saved['layers'])}, this optimizer {sorted(wanted)}"
+        )
+    if (saved["rank"], saved["world_size"]) != (rank, world_size):
+        raise StateError(
+            f"the state is of rank {saved['rank']} of {saved['world_size']}, this is rank {rank} "
+            f"of {world_size}: each rank saves and loads its own state"
+        )
+    for name in wanted:
+        layers[name].check(name, saved["layers"][name])

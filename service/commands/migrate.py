@@ -1,0 +1,37 @@
+"""`service migrate`: brings the database to this version's schema."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from service.commands.errors import cannot_write
+from service.settings import Settings
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser("migrate", help="bring the database to this version's schema")
+    parser.set_defaults(run=run)
+
+
+def run(_arguments: argparse.Namespace) -> None:
+    """Migrate, and say to which revision."""
+    from service.db.engine import open_engine
+    from service.db.migrate import migrate
+
+    settings = Settings.load()
+    engine = open_engine(settings.database)
+    if engine.url.database and engine.url.get_backend_name() == "sqlite":
+        _make(Path(engine.url.database).parent)
+    try:
+        revision = migrate(engine)
+    finally:
+        engine.dispose()
+    sys.stdout.write(f"the database is at revision {revision}\n")
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error

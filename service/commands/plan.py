@@ -1,0 +1,46 @@
+"""``python -m service plan SPEC``: the studies, trials, points and seeds of a comparison."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from service.commands.errors import Refused, cannot_read
+from service.contracts.catalogue import built_in
+from service.contracts.documents import DocumentError, read_document
+from service.contracts.errors import WHOLE, FieldError
+from service.domain.errors import InvalidSpec
+from service.domain.planning import plan, preview, read_spec
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add ``plan`` to the service's commands."""
+    parser = subparsers.add_parser("plan", help="print a comparison's plan as JSON")
+    parser.add_argument("spec", type=Path, help="the comparison, YAML or JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the plan; warnings go to stderr.
+
+    Raises:
+        Refused: Where the spec cannot be read or run.
+    """
+    path: Path = args.spec
+    catalogue = built_in()
+    try:
+        spec = read_spec(read_document(path.read_text(encoding="utf-8")), catalogue)
+    except (OSError, UnicodeDecodeError) as error:
+        raise cannot_read(path, error) from error
+    except DocumentError as error:
+        raise Refused(f"{path}: {error}") from error
+    except InvalidSpec as error:
+        raise Refused("\n".join(f"{path}: {_line(wrong)}" for wrong in error.errors)) from error
+    for warning in preview(spec, catalogue).warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    sys.stdout.write(plan(spec, catalogue).model_dump_json(indent=2) + "\n")
+
+
+def _line(wrong: FieldError) -> str:
+    allowed = f" (allowed: {', '.join(wrong.allowed)})" if wrong.allowed else ""
+    where = "" if wrong.field == WHOLE else f"{wrong.field}: "
+    return f"{where}{wrong.message}{allowed}"

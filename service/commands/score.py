@@ -1,0 +1,74 @@
+"""``python -m service score DIR``: the verdict on a run without a server."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from service.commands.errors import Refused, cannot_read, cannot_write
+from service.contracts.catalogue import built_in
+from service.contracts.errors import first_error
+from service.contracts.event_lines import LOCAL_COMPARISON, LineRefused, parse_events
+from service.contracts.plan import Plan
+from service.domain.replay import replay
+from service.domain.results import ComparisonResults
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add ``score`` to the service's commands."""
+    parser = subparsers.add_parser("score", help="print the verdict on a local run")
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="what `python -m workers run --local` wrote"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the sentence and the tables, write report.json and report.html.
+
+    Raises:
+        Refused: Where the folder holds no run or cannot be written.
+    """
+    from service.domain.scoring import score
+    from service.exports.html import render_html
+    from service.exports.text import render_text
+
+    folder: Path = args.folder
+    results = read_folder(folder)
+    report = score(results, built_in(), now=datetime.now(UTC))
+    _write(folder / "report.json", report.model_dump_json(indent=2))
+    _write(folder / "report.html", render_html(report, results))
+    sys.stdout.write(render_text(report))
+    sys.stdout.write(f"\n{folder / 'report.html'}\n")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def read_folder(folder: Path) -> ComparisonResults:
+    """The results of a local run from its plan.json and events.jsonl.
+
+    Raises:
+        Refused: Where one of the two is missing or not what it should be.
+    """
+    path = folder / "plan.json"
+    try:
+        plan = Plan.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    except ValidationError as error:
+        raise Refused(f"{path} is not a plan: {first_error(error)}") from error
+    path = folder / "events.jsonl"
+    try:
+        lines = parse_events(path.read_bytes())
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    except LineRefused as error:
+        raise Refused(f"{path}:{error}") from error
+    return replay(plan, (line.event for line in lines), comparison_id=LOCAL_COMPARISON)

@@ -1,0 +1,45 @@
+"""The base of every value that crosses a process: frozen, closed, with a digest."""
+
+import hashlib
+import json
+import math
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _plain(value: object) -> object:
+    """Accept what JSON can say of a setting, keeping its type."""
+    if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, list | tuple) and all(
+        isinstance(entry, int | float) and not isinstance(entry, bool) for entry in value
+    ):
+        return tuple(float(entry) for entry in value)
+    raise ValueError(f"must be a number, true, false, a word or a list of numbers, got {value!r}")
+
+
+SettingValue = Annotated[
+    bool | int | float | str | tuple[float, ...],
+    BeforeValidator(_plain),
+]
+"""A value that an optimizer's setting can take."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+"""A name of a problem, an optimizer or a contender: lower case, digits, dot, dash, underscore."""
+
+
+class Contract(BaseModel):
+    """A frozen value shared by the api, the service and the workers."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON form, in hexadecimal."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()

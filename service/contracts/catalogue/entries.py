@@ -1,0 +1,91 @@
+"""What the catalogue says of a problem, of an optimizer and of an optimizer's settings."""
+
+from typing import Literal
+
+from service.contracts.base import Contract, Name, SettingValue
+from service.contracts.space import Space
+
+
+class Setting(Contract):
+    """One setting of an optimizer."""
+
+    name: str
+    kind: Literal["float", "int", "bool", "choice", "floats"]
+    default: SettingValue
+    summary: str
+    above: float | None = None
+    """The value must be greater than this."""
+    at_least: float | None = None
+    below: float | None = None
+    at_most: float | None = None
+    choices: tuple[str, ...] | None = None
+
+    def refusal(self, value: SettingValue) -> str | None:
+        """Why the value cannot be had, or None where it can."""
+        match self.kind:
+            case "choice":
+                choices = self.choices or ()
+                return None if value in choices else f"must be one of {', '.join(choices)}"
+            case "bool":
+                return None if isinstance(value, bool) else f"must be true or false, got {value!r}"
+            case "floats":
+                length = len(self.default) if isinstance(self.default, tuple) else 0
+                if not isinstance(value, tuple) or len(value) != length:
+                    return f"must be a list of {length} numbers, got {value!r}"
+                return next(filter(None, map(self._out_of_bounds, value)), None)
+            case "int":
+                if isinstance(value, bool) or not isinstance(value, int):
+                    return f"must be a whole number, got {value!r}"
+                return self._out_of_bounds(value)
+            case "float":
+                if isinstance(value, bool) or not isinstance(value, int | float):
+                    return f"must be a number, got {value!r}"
+                return self._out_of_bounds(value)
+
+    def _out_of_bounds(self, value: float) -> str | None:
+        if self.above is not None and not value > self.above:
+            return f"must be > {self.above:g}, got {value:g}"
+        if self.at_least is not None and not value >= self.at_least:
+            return f"must be >= {self.at_least:g}, got {value:g}"
+        if self.below is not None and not value < self.below:
+            return f"must be < {self.below:g}, got {value:g}"
+        if self.at_most is not None and not value <= self.at_most:
+            return f"must be <= {self.at_most:g}, got {value:g}"
+        return None
+
+
+class OptimizerEntry(Contract):
+    """An optimizer that contenders can name."""
+
+    name: Name
+    title: str
+    summary: str
+    reference: str
+    """Where it is described."""
+    settings: tuple[Setting, ...]
+    space: Space
+    """The default search space."""
+
+    def setting(self, name: str) -> Setting | None:
+        """The setting of that name, if there is one."""
+        return next((setting for setting in self.settings if setting.name == name), None)
+
+
+class ProblemEntry(Contract):
+    """A problem that comparisons can name."""
+
+    name: Name
+    title: str
+    summary: str
+    reference: str
+    batch_size: int
+    epochs: int
+    """The usual budget."""
+    training_rows: int
+    test_rows: int
+    selection_metric: Literal["train_loss"]
+    """The metric by which points are chosen; never a test metric."""
+    loss: str
+    """What the loss is, and whether weight decay is in it."""
+    divergence_loss: float
+    """A training loss above this counts as diverged."""

@@ -1,0 +1,119 @@
+"""What a driver tells the service while a study runs, and what the service answers."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from service.contracts.base import Contract
+from service.contracts.states import FailureKind
+
+
+class MetricPoint(Contract):
+    """The figures at the end of one epoch; a loss that is not finite is None."""
+
+    epoch: Annotated[int, Field(ge=0)]
+    """Epochs done; 0 stands for the initial weights."""
+    step: Annotated[int, Field(ge=0)]
+    """Optimizer steps done."""
+    training_seconds: Annotated[float, Field(ge=0)]
+    """Seconds inside optimization steps alone, the optimizer's warm start included."""
+    elapsed_seconds: Annotated[float, Field(ge=0)]
+    """Seconds since the trial began, evaluation and checkpoints included."""
+    process_seconds: Annotated[float, Field(ge=0)]
+    """CPU seconds of the process inside optimization steps."""
+    gradient_evaluations: Annotated[float, Field(ge=0)]
+    """Backward passes in units of one mini-batch; an epoch of K-BFGS has up to two a step."""
+    train_loss: float | None
+    """Mean loss over the whole training set at these weights, in eval mode."""
+    test_loss: float | None = None
+    """Mean loss over the test set; never used for selection."""
+
+
+class Environment(Contract):
+    """Where a trial ran, as far as its figures depend on it."""
+
+    hostname: str
+    device: str
+    python: str
+    torch: str
+    threads: int
+
+
+class TrialStarted(Contract):
+    """A trial began or went on from its checkpoint."""
+
+    type: Literal["trial_started"] = "trial_started"
+    trial_id: str
+    number: Annotated[int, Field(ge=0)]
+    """Counts the lifecycle events of this trial in this attempt."""
+    at: datetime
+    resumed_from_epoch: int = 0
+    environment: Environment
+
+
+class TrialPoint(Contract):
+    """The figures of one epoch of a trial."""
+
+    type: Literal["trial_point"] = "trial_point"
+    trial_id: str
+    point: MetricPoint
+
+
+class TrialEnded(Contract):
+    """A trial came to an end."""
+
+    type: Literal["trial_ended"] = "trial_ended"
+    trial_id: str
+    number: Annotated[int, Field(ge=0)]
+    at: datetime
+    outcome: Literal["finished", "diverged", "failed"]
+    failure: FailureKind | None = None
+    message: str = ""
+    worker_seconds: Annotated[float, Field(ge=0)]
+    """Seconds of the trial over all its attempts, times its ranks: what it cost."""
+
+
+class StudyEnded(Contract):
+    """The driver has nothing left to do."""
+
+    type: Literal["study_ended"] = "study_ended"
+    at: datetime
+    outcome: Literal["finished", "failed"]
+    message: str = ""
+
+
+Event = Annotated[TrialStarted | TrialPoint | TrialEnded | StudyEnded, Field(discriminator="type")]
+
+
+class EventBatch(Contract):
+    """Events of one attempt of one study, in the order in which they happened."""
+
+    attempt: Annotated[int, Field(ge=1)]
+    events: Annotated[tuple[Event, ...], Field(max_length=10_000)]
+
+
+class EventLine(Contract):
+    """One event in a file of events, one JSON line each, in the order in which they happened."""
+
+    study_id: str
+    attempt: Annotated[int, Field(ge=1)]
+    event: Event
+
+
+class EventReceipt(Contract):
+    """How many events of a batch the service took, repeats included."""
+
+    accepted: int
+
+
+class Heartbeat(Contract):
+    """A driver's sign of life."""
+
+    attempt: Annotated[int, Field(ge=1)]
+
+
+class HeartbeatReply(Contract):
+    """What the driver should do: trials to end."""
+
+    cancel: tuple[str, ...] = ()

@@ -1,0 +1,79 @@
+"""What planning writes and a driver receives: studies, trials, their points and seeds."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from service.contracts.base import Contract, SettingValue
+from service.contracts.spec import ComparisonSpec
+from service.contracts.states import StudyKind
+
+Point = dict[str, SettingValue]
+"""The searched settings of one trial, by name."""
+
+
+class PlannedTrial(Contract):
+    """One training run, decided before anything is dispatched."""
+
+    number: Annotated[int, Field(ge=0)]
+    """Its number in the comparison."""
+    contender: str
+    point: Point
+    """The searched settings alone; the fixed ones follow from the contender."""
+    seed: int
+
+
+class PlannedStudy(Contract):
+    """Trials that are dispatched together."""
+
+    number: Annotated[int, Field(ge=0)]
+    kind: StudyKind
+    problem: str
+    contender: str | None
+    """The contender that is tuned; None for finals."""
+    trials: tuple[PlannedTrial, ...]
+
+
+class Seeds(Contract):
+    """Every seed of a comparison; those of the finals are not used in tuning."""
+
+    tuning: int
+    finals: tuple[int, ...]
+
+
+class Plan(Contract):
+    """A comparison with its tuning studies; the finals follow from their results."""
+
+    schema_version: Literal[1] = 1
+    spec: ComparisonSpec
+    seeds: Seeds
+    studies: tuple[PlannedStudy, ...]
+
+
+class TrialAssignment(Contract):
+    """What it takes to run one trial, or to continue it."""
+
+    trial_id: str
+    contender: str
+    optimizer: str
+    settings: dict[str, SettingValue]
+    """Every setting of the optimizer: defaults, fixed ones and the point."""
+    seed: int
+
+
+class StudyAssignment(Contract):
+    """What the service hands the driver of a study: the trials that have not ended."""
+
+    study_id: str
+    attempt: Annotated[int, Field(ge=1)]
+    comparison_id: str
+    kind: StudyKind
+    problem: str
+    batch_size: int
+    epochs: int
+    cpus: float
+    gpus: float
+    threads: int
+    exclusive: bool
+    """One trial at a time with nothing beside it, so that times are comparable."""
+    trials: tuple[TrialAssignment, ...]

@@ -1,0 +1,124 @@
+"""The report: who wins, by how much, and how sure that is."""
+
+from datetime import datetime
+from typing import Literal
+
+from service.contracts.base import Contract, SettingValue
+from service.contracts.space import Space
+from service.contracts.spec import Outcome
+
+
+class Interval(Contract):
+    """A median with its 95 % interval; a bound is None where the runs set none on that side."""
+
+    median: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+class TimeTo(Contract):
+    """Time, epochs or steps to the target over the seeds; runs that missed it are censored."""
+
+    median: float | None
+    """None where half of the runs or more did not reach the target."""
+    low: float | None = None
+    high: float | None = None
+    reached: int
+    runs: int
+
+
+class TuningCost(Contract):
+    """What the search of one contender took."""
+
+    trials: int
+    diverged: int
+    failed: int
+    worker_seconds: float
+
+
+class ContenderReport(Contract):
+    """One contender on one problem."""
+
+    name: str
+    optimizer: str
+    settings: dict[str, SettingValue] | None
+    """The chosen point; None where no trial of the search ended well."""
+    space: Space
+    at_bounds: tuple[str, ...]
+    """Searched settings whose chosen value lies within 5 % (of the scale) of a bound."""
+    tuning: TuningCost
+    runs: int
+    """Runs of the finals that ended, diverged ones included."""
+    diverged: int
+    failed: int
+    final_loss: Interval
+    best_loss: Interval
+    test_loss: Interval
+    run_seconds: Interval
+    """Training seconds of a whole run that finished: what its final loss cost."""
+    run_gradients: Interval
+    """Gradient evaluations of a whole run that finished, in mini-batches."""
+    training_seconds: TimeTo
+    epochs: TimeTo
+    steps: TimeTo
+
+
+class PairReport(Contract):
+    """Two contenders over the same seeds: ``ratio`` is the first's outcome over the second's."""
+
+    first: str
+    second: str
+    ratio: Interval
+    p_value: float
+    corrected_p: float
+    """Holm's correction over all pairs of the problem."""
+    baseline_corrected_p: float | None
+    """Holm's correction over the pairs with the baseline alone; None for other pairs."""
+    seeds: int
+    censored: int
+    """Seeds of which at least one run missed the target."""
+    better: str | None
+    """The contender that is better beyond doubt and by more than 2 %, if any."""
+
+
+class Target(Contract):
+    """The loss that counts as reached."""
+
+    value: float | None
+    rule: Literal["given", "relative"]
+    winner_changes: bool | None = None
+    """Whether another winner, or none, is found with the target moved by 5 % either way."""
+
+
+class ProblemReport(Contract):
+    """The verdict on one problem."""
+
+    problem: str
+    title: str
+    outcome: Outcome
+    target: Target
+    sentence: str
+    """The verdict in words a person reads."""
+    winner: str | None
+    beats_baseline: tuple[str, ...]
+    baseline: str
+    contenders: tuple[ContenderReport, ...]
+    pairs: tuple[PairReport, ...]
+    more_seeds: int | None
+    """How many more seeds would probably decide it; None where it is decided or unknown."""
+    warnings: tuple[str, ...]
+
+
+class Report(Contract):
+    """The report of a comparison; interim while runs are missing."""
+
+    schema_version: Literal[1] = 1
+    comparison_id: str
+    name: str
+    status: Literal["interim", "final"]
+    generated_at: datetime
+    seeds: int
+    minimum_seeds: int
+    """The fewest seeds at which a winner among these contenders is possible."""
+    problems: tuple[ProblemReport, ...]
+    warnings: tuple[str, ...]

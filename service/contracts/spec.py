@@ -1,0 +1,190 @@
+"""The comparison a person asks for: problems, contenders, seeds and one budget."""
+
+import math
+import unicodedata
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from service.contracts.base import Contract, Name, SettingValue
+from service.contracts.space import Space
+
+MOST_TUNING_TRIALS = 10_000
+"""Tuning trials of a whole comparison: each is planned, listed and previewed."""
+MOST_EPOCHS = 250_000
+"""Epochs of a whole comparison: each is a stored point, and a report reads all of them."""
+SMALLEST_CPUS = 0.1
+"""CPUs of a trial: with less, more than ten processes would share each CPU."""
+_UNPRINTABLE = frozenset({"Cc", "Zl", "Zp"})
+"""Unicode's categories of control characters and separators of lines."""
+
+
+class Outcome(StrEnum):
+    """The figure that decides the verdict."""
+
+    TRAINING_SECONDS = "training_seconds"
+    EPOCHS = "epochs"
+    STEPS = "steps"
+    FINAL_LOSS = "final_loss"
+
+
+class ContenderSpec(Contract):
+    """An optimizer with fixed settings and a search space."""
+
+    optimizer: Name
+    name: Name | None = None
+    """How the contender is called in the report; the optimizer's name by default."""
+    settings: Annotated[dict[str, SettingValue], Field(default_factory=dict)]
+    """Fixed settings; the rest keep the catalogue's defaults."""
+    space: Space | None = None
+    """Searched settings; the catalogue's default space, less the fixed settings, by default."""
+
+    @property
+    def label(self) -> str:
+        """The contender's name in the comparison."""
+        return self.name or self.optimizer
+
+
+class BudgetSpec(Contract):
+    """What every training run may spend."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class TuningSpec(Contract):
+    """What every contender may spend on its search."""
+
+    trials: Annotated[int, Field(ge=1, le=4096)] = 16
+    """Points a contender; a power of two, so that the Sobol points stay balanced."""
+    search: Literal["sobol"] = "sobol"
+    metric: Literal["train_loss"] = "train_loss"
+
+    @field_validator("trials")
+    @classmethod
+    def _power_of_two(cls, trials: int) -> int:
+        if trials & (trials - 1):
+            lower = 1 << (trials.bit_length() - 1)
+            raise ValueError(
+                f"must be a power of two for a balanced Sobol design, got {trials}; "
+                f"the nearest are {lower} and {2 * lower}"
+            )
+        return trials
+
+
+class VerdictSpec(Contract):
+    """Which outcome decides, and at which target."""
+
+    outcome: Outcome = Outcome.TRAINING_SECONDS
+    target: float | Literal["relative"] = "relative"
+    """A loss, or ``relative``: the worst median best loss of the contenders, plus 5 %."""
+
+
+class ResourcesSpec(Contract):
+    """What each rank of a trial gets."""
+
+    cpus: Annotated[float, Field(gt=0, le=1024)] = 1
+    """At least 0.1: with less, more than ten processes would share each CPU."""
+    gpus: Annotated[float, Field(ge=0, le=64)] = 0
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    """At most the whole CPUs, and one where there is less than one."""
+
+    @field_validator("cpus")
+    @classmethod
+    def _enough(cls, cpus: float) -> float:
+        if cpus < SMALLEST_CPUS:
+            raise ValueError(
+                f"must be from {SMALLEST_CPUS:g} to 1024, got {cpus:g}: with less than "
+                f"{SMALLEST_CPUS:g}, more than ten processes would share each CPU"
+            )
+        return cpus
+
+
+class ComparisonSpec(Contract):
+    """A comparison: problems x contenders x seeds under one budget."""
+
+    schema_version: Literal[1] = 1
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    problems: tuple[Name, ...]
+    contenders: tuple[ContenderSpec, ...]
+    baseline: Name | None = None
+    """The contender that the others are measured against; the first one by default."""
+    budget: BudgetSpec
+    tuning: TuningSpec = TuningSpec()
+    seeds: Annotated[int, Field(ge=1, le=200)] = 8
+    """Fresh seeds of the finals, the same for every contender."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """The comparison's own seed, from which points and all other seeds follow."""
+    verdict: VerdictSpec = VerdictSpec()
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Rows of a mini-batch; the problem's own by default."""
+    workers: Annotated[int, Field(ge=1, le=1)] = 1
+    """DDP ranks of a trial; one, until trials over several ranks are supported."""
+    resources: ResourcesSpec = ResourcesSpec()
+
+    @field_validator("name")
+    @classmethod
+    def _readable(cls, name: str) -> str:
+        if not name.strip():
+            raise ValueError("must have a character that can be seen")
+        for position, character in enumerate(name, start=1):
+            if unicodedata.category(character) in _UNPRINTABLE:
+                raise ValueError(
+                    f"must be one line of text without control characters, "
+                    f"got U+{ord(character):04X} as character {position}"
+                )
+        return name
+
+    @field_validator("problems", "contenders")
+    @classmethod
+    def _some(cls, entries: tuple[object, ...]) -> tuple[object, ...]:
+        if not 1 <= len(entries) <= 32:
+            raise ValueError(f"must have 1 to 32 entries, got {len(entries)}")
+        return entries
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        labels = [contender.label for contender in self.contenders]
+        repeated = sorted({label for label in labels if labels.count(label) > 1})
+        if repeated:
+            raise ValueError(
+                f"contenders: two are called {', '.join(repeated)}; give each its own 'name'"
+            )
+        if self.baseline is not None and self.baseline not in labels:
+            raise ValueError(
+                f"baseline: {self.baseline!r} is not a contender; allowed: {', '.join(labels)}"
+            )
+        if len(set(self.problems)) < len(self.problems):
+            raise ValueError("problems: each may stand there once")
+        return self
+
+    @model_validator(mode="after")
+    def _sizes(self) -> Self:
+        pairs = len(self.problems) * len(self.contenders)
+        tuning = pairs * self.tuning.trials
+        if tuning > MOST_TUNING_TRIALS:
+            most = 1 << ((MOST_TUNING_TRIALS // pairs).bit_length() - 1)
+            raise ValueError(
+                f"tuning.trials: must be from 1 to {most} for {pairs} pairs of a problem and a "
+                f"contender, got {self.tuning.trials}: a comparison may have "
+                f"{MOST_TUNING_TRIALS:,} tuning trials in all"
+            )
+        runs = tuning + pairs * self.seeds
+        if runs * self.budget.epochs > MOST_EPOCHS:
+            raise ValueError(
+                f"budget.epochs: must be from 1 to {MOST_EPOCHS // runs} for {runs:,} runs of "
+                f"tuning and finals, got {self.budget.epochs}: a comparison may train "
+                f"{MOST_EPOCHS:,} epochs in all"
+            )
+        most_threads = max(math.floor(self.resources.cpus), 1)
+        if self.resources.threads > most_threads:
+            raise ValueError(
+                f"resources.threads: must be from 1 to {most_threads}, the whole CPUs of a trial, "
+                f"got {self.resources.threads}"
+            )
+        return self
+
+    @property
+    def baseline_label(self) -> str:
+        """The contender that the others are measured against."""
+        return self.baseline or self.contenders[0].label

@@ -1,0 +1,62 @@
+"""The closed sets of states and kinds that rows, events and views speak in."""
+
+from enum import StrEnum
+
+
+class ComparisonState(StrEnum):
+    """Where a comparison stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class StudyState(StrEnum):
+    """Where a study, the unit of dispatch, stands."""
+
+    QUEUED = "queued"
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class TrialState(StrEnum):
+    """Where a trial, one training run, stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StudyKind(StrEnum):
+    """What a study is for: searching a contender's space, or the finals on fresh seeds."""
+
+    TUNING = "tuning"
+    FINALS = "finals"
+
+
+class FailureKind(StrEnum):
+    """Why a trial failed; only ``LOST_WORKER`` is worth a second attempt."""
+
+    OUT_OF_MEMORY = "out_of_memory"
+    BAD_SETTING = "bad_setting"
+    LOST_WORKER = "lost_worker"
+    BUG = "bug"
+
+
+ENDED_TRIALS = frozenset(
+    {TrialState.FINISHED, TrialState.DIVERGED, TrialState.FAILED, TrialState.CANCELLED}
+)
+ENDED_STUDIES = frozenset({StudyState.FINISHED, StudyState.FAILED, StudyState.CANCELLED})
+ENDED_COMPARISONS = frozenset(
+    {ComparisonState.FINISHED, ComparisonState.FAILED, ComparisonState.CANCELLED}
+)

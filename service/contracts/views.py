@@ -1,0 +1,170 @@
+"""What the API shows of comparisons, studies and trials."""
+
+from datetime import datetime
+
+from service.contracts.base import Contract, SettingValue
+from service.contracts.plan import Point
+from service.contracts.spec import ComparisonSpec
+from service.contracts.states import (
+    ComparisonState,
+    FailureKind,
+    StudyKind,
+    StudyState,
+    TrialState,
+)
+
+
+class ContenderProgress(Contract):
+    """How far one contender is, over all problems, tuning and finals together."""
+
+    name: str
+    optimizer: str
+    trials: int
+    """Trials planned: tuning and finals."""
+    trials_ended: int
+    epochs: int
+    """Epochs planned."""
+    epochs_done: int
+    """Epochs done, or no longer owed because the trial ended early."""
+    diverged: int
+    failed: int
+    best_loss: float | None
+    """Lowest training loss so far, over all of its trials."""
+    worker_seconds: float
+
+
+class ComparisonView(Contract):
+    """A comparison as lists and pages show it."""
+
+    id: str
+    name: str
+    state: ComparisonState
+    reason: str
+    """Why it failed or was cancelled; empty otherwise."""
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    problems: tuple[str, ...]
+    contenders: tuple[ContenderProgress, ...]
+    baseline: str
+    progress: float
+    """Share of the planned epochs, from 0 to 1."""
+    seconds_left: float | None
+    """Estimate from the pace so far; None before there is one."""
+    worker_seconds: float
+    last_heartbeat: datetime | None
+    """When a driver of this comparison was last heard of."""
+    verdict: str | None
+    """The verdict's sentence, once the report is final."""
+    spec: ComparisonSpec
+
+
+class ComparisonPage(Contract):
+    """Some comparisons, newest first."""
+
+    items: tuple[ComparisonView, ...]
+    next_cursor: str | None
+
+
+class StudyView(Contract):
+    """A study: one Ray job an attempt."""
+
+    id: str
+    kind: StudyKind
+    problem: str
+    contender: str | None
+    state: StudyState
+    reason: str
+    attempt: int
+    trials: int
+    trials_ended: int
+    last_heartbeat: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class TrialView(Contract):
+    """A trial with where it stands."""
+
+    id: str
+    study_id: str
+    kind: StudyKind
+    problem: str
+    contender: str
+    optimizer: str
+    point: Point
+    settings: dict[str, SettingValue]
+    seed: int
+    state: TrialState
+    failure: FailureKind | None
+    message: str
+    attempt: int
+    epochs_done: int
+    best_loss: float | None
+    final_loss: float | None
+    training_seconds: float | None
+    worker_seconds: float | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class Series(Contract):
+    """The curve of one trial, one entry an epoch."""
+
+    trial_id: str
+    kind: StudyKind
+    problem: str
+    contender: str
+    optimizer: str
+    seed: int
+    state: TrialState
+    epoch: tuple[int, ...]
+    step: tuple[int, ...]
+    training_seconds: tuple[float, ...]
+    elapsed_seconds: tuple[float, ...]
+    train_loss: tuple[float | None, ...]
+    test_loss: tuple[float | None, ...]
+
+
+class StudyPreview(Contract):
+    """A study that a spec would run; the points are those that would be tried."""
+
+    kind: StudyKind
+    problem: str
+    contender: str | None
+    trials: int
+    epochs: int
+    points: tuple[Point, ...]
+
+
+class Preview(Contract):
+    """What a spec would run, before anything runs."""
+
+    trials: int
+    epochs: int
+    studies: tuple[StudyPreview, ...]
+    minimum_seeds: int
+    """The fewest seeds at which a winner is possible."""
+    warnings: tuple[str, ...]
+
+
+class ChangeEvent(Contract):
+    """One change of state; the comparison's changes are numbered from 1."""
+
+    number: int
+    at: datetime
+    subject: str
+    """``comparison``, ``study`` or ``trial``."""
+    subject_id: str
+    before: str | None
+    after: str
+    actor: str
+    """Who did it: a key's name, ``dispatcher`` or ``driver``."""
+    reason: str
+
+
+class PointsAnnouncement(Contract):
+    """A trial has new points, up to this step: fetch them."""
+
+    trial_id: str
+    up_to_step: int

@@ -1,0 +1,24 @@
+"""The tables."""
+
+from service.db.models.access import ApiKey, LoginToken, Request, Session
+from service.db.models.base import Base
+from service.db.models.cluster import Cluster
+from service.db.models.comparisons import Change, Comparison, FinalReport
+from service.db.models.studies import Study
+from service.db.models.trials import LifecycleEvent, Point, Trial
+
+__all__ = [
+    "ApiKey",
+    "Base",
+    "Change",
+    "Cluster",
+    "Comparison",
+    "FinalReport",
+    "LifecycleEvent",
+    "LoginToken",
+    "Point",
+    "Request",
+    "Session",
+    "Study",
+    "Trial",
+]

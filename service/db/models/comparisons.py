@@ -1,0 +1,62 @@
+"""Comparisons, their numbered changes of state and their final reports."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.db.models.base import Base
+
+
+class Comparison(Base):
+    """A comparison; ``key`` grows with age, so that it orders the queue and the pages."""
+
+    __tablename__ = "comparisons"
+
+    key: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(String(16), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    reason: Mapped[str]
+    owner: Mapped[str] = mapped_column(String(100))
+    owner_key: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    last_change: Mapped[int]
+    verdict: Mapped[str | None]
+    spec: Mapped[dict[str, Any]]
+    seeds: Mapped[dict[str, Any]]
+
+
+class Change(Base):
+    """One change of state, numbered within its comparison."""
+
+    __tablename__ = "changes"
+
+    comparison_id: Mapped[str] = mapped_column(
+        String(16), ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    subject: Mapped[str] = mapped_column(String(16))
+    subject_id: Mapped[str] = mapped_column(String(40))
+    before: Mapped[str | None] = mapped_column(String(16))
+    after: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str] = mapped_column(String(100))
+    reason: Mapped[str]
+
+    __table_args__ = (Index(None, "comparison_id", "subject_id"),)
+
+
+class FinalReport(Base):
+    """The report of a comparison that has finished."""
+
+    __tablename__ = "reports"
+
+    comparison_id: Mapped[str] = mapped_column(
+        String(16), ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True
+    )
+    created_at: Mapped[datetime]
+    body: Mapped[dict[str, Any]]

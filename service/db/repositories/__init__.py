@@ -1,0 +1,1 @@
+"""Every query of the service, one repository for each kind of row."""

@@ -1,0 +1,1 @@
+"""Turns queued studies into jobs on the cluster, and finds those that were lost."""

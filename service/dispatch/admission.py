@@ -1,0 +1,80 @@
+"""Which queued studies may start now: first come, first served, finals alone on the cluster."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.contracts.states import StudyKind
+from service.domain.records import Capacity, StudyRecord
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What to start, and why the others wait."""
+
+    admitted: tuple[StudyRecord, ...]
+    waiting: tuple[tuple[StudyRecord, str], ...]
+
+
+def admit(
+    queued: Sequence[StudyRecord], live: Sequence[StudyRecord], capacity: Capacity
+) -> Admission:
+    """Fill the cluster from the head of the queue.
+
+    A tuning study takes as many slots as it has trials, and at most all there are. Finals need
+    the cluster for themselves, so that their times are comparable. A study that must wait holds
+    back those behind it, so that none starves; one that can never fit holds back nobody.
+
+    Args:
+        queued: The queue, first come first.
+        live: The studies that have the cluster now.
+        capacity: What the cluster has.
+    """
+    admitted: list[StudyRecord] = []
+    waiting: list[tuple[StudyRecord, str]] = []
+    running = list(live)
+    held_back = ""
+    for study in queued:
+        if not capacity.slots(study.cpus, study.gpus):
+            waiting.append((study, _too_big(study, capacity)))
+            continue
+        held_back = held_back or _reason_to_wait(study, running, capacity)
+        if held_back:
+            waiting.append((study, held_back))
+        else:
+            admitted.append(study)
+            running.append(study)
+    return Admission(tuple(admitted), tuple(waiting))
+
+
+def _reason_to_wait(study: StudyRecord, running: Sequence[StudyRecord], capacity: Capacity) -> str:
+    """Why a study cannot start beside those that run; empty where it can."""
+    if any(other.kind is StudyKind.FINALS for other in running):
+        return "waiting: finals run alone"
+    if study.kind is StudyKind.FINALS:
+        return "waiting for the cluster to be empty: finals run alone" if running else ""
+    cpus, gpus = _demand(study, capacity)
+    taken = [_demand(other, capacity) for other in running]
+    fits = (
+        cpus + sum(demand[0] for demand in taken) <= capacity.cpus + _ROUNDING
+        and gpus + sum(demand[1] for demand in taken) <= capacity.gpus + _ROUNDING
+    )
+    return "" if fits else "waiting for the studies that run now"
+
+
+def _demand(study: StudyRecord, capacity: Capacity) -> tuple[float, float]:
+    """CPUs and GPUs that a tuning study takes."""
+    slots = min(study.trials, capacity.slots(study.cpus, study.gpus))
+    return slots * study.cpus, slots * study.gpus
+
+
+def _too_big(study: StudyRecord, capacity: Capacity) -> str:
+    if not capacity.nodes:
+        return "waiting for the cluster to have a machine"
+    gpus = f" and {study.gpus:g} GPUs" if study.gpus else ""
+    largest = max(capacity.nodes, key=lambda node: (node.gpus, node.cpus))
+    return (
+        f"each trial needs {study.cpus:g} CPUs{gpus} on one machine; the largest there is has "
+        f"{largest.cpus:g} CPUs and {largest.gpus:g} GPUs"
+    )

@@ -1,0 +1,138 @@
+"""The dispatcher's loop: advance, look at the cluster, reconcile, claim and submit, clear."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from service.dispatch.admission import admit
+from service.dispatch.orders import Orders
+from service.dispatch.reconcile import Reconciler
+from service.dispatch.sweep import Sweeper
+from service.domain.errors import StorageUnavailable
+from service.domain.ports import Clock, JobRunner, RunnerUnreachable
+from service.domain.records import Capacity
+from service.usecases.progress import Progress
+from service.usecases.queue import Queue
+
+logger = logging.getLogger(__name__)
+
+_CAPACITY_EVERY = 5.0
+"""Seconds between two snapshots of the cluster."""
+_TRIES = 3
+"""How often in a row a comparison's next step may fail; then the comparison has failed."""
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """One look at everything, again and again."""
+
+    queue: Queue
+    progress: Progress
+    runner: JobRunner
+    reconciler: Reconciler
+    sweeper: Sweeper
+    orders: Orders
+    clock: Clock
+    monotonic: Callable[[], float] = time.monotonic
+    _capacity: Capacity | None = None
+    _measured: float = float("-inf")
+    _advanced: dict[str, int] = field(default_factory=dict)
+    _failures: dict[str, int] = field(default_factory=dict)
+    _unreachable: str = ""
+    _storage_away: bool = False
+
+    def tick(self) -> None:
+        """Do what is to be done now; what the database refuses to take is done by a later look."""
+        try:
+            self._look()
+        except StorageUnavailable as error:
+            if not self._storage_away:
+                logger.warning("%s; trying again", error)
+            self._storage_away = True
+        else:
+            if self._storage_away:
+                logger.info("the database answers again")
+            self._storage_away = False
+
+    def _look(self) -> None:
+        self._advance()
+        try:
+            capacity = self._look_at_cluster()
+            self.reconciler.look(self.queue.live())
+            self._advance()
+            self._start(capacity)
+            self.sweeper.look()
+        except RunnerUnreachable as error:
+            self._note_unreachable(str(error))
+        else:
+            self._note_reachable()
+
+    def _advance(self) -> None:
+        """Move on every comparison in which something has changed since it was last looked at."""
+        unfinished = self.queue.unfinished()
+        names = {comparison for comparison, _ in unfinished}
+        self._advanced = {name: self._advanced[name] for name in names & self._advanced.keys()}
+        self._failures = {name: self._failures[name] for name in names & self._failures.keys()}
+        for comparison, change in unfinished:
+            if self._advanced.get(comparison) != change:
+                self._advance_one(comparison, change)
+
+    def _advance_one(self, comparison: str, change: int) -> None:
+        """Move one comparison on; what fails again and again is given up."""
+        try:
+            moved = self.progress.advance(comparison)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # one comparison's bad figures must not stop all the others
+            failures = self._failures.get(comparison, 0) + 1
+            self._failures[comparison] = failures
+            logger.exception("comparison %s cannot be moved on, try %d", comparison, failures)
+            if failures >= _TRIES:
+                self.progress.give_up(comparison, f"{type(error).__name__}: {error}")
+                self._advanced[comparison] = change
+            return
+        self._failures.pop(comparison, None)
+        if not moved:
+            self._advanced[comparison] = change
+
+    def _look_at_cluster(self) -> Capacity:
+        """The latest snapshot of the cluster."""
+        now = self.monotonic()
+        known = self._capacity is not None and self._capacity.nodes  # a head begins without any
+        if self._capacity is None or not known or now - self._measured >= _CAPACITY_EVERY:
+            self._capacity = self.runner.capacity()
+            self._measured = now
+            self.queue.note_capacity(self._capacity)
+        return self._capacity
+
+    def _start(self, capacity: Capacity) -> None:
+        """Claim and submit what the cluster has room for, and say why the rest waits.
+
+        The claim is stored before the job is submitted: after a crash in between, the reconciler
+        submits the same job again.
+        """
+        admission = admit(self.queue.queued(), self.queue.live(), capacity)
+        for study, reason in admission.waiting:
+            self.queue.waits(study, reason)
+        for study in admission.admitted:
+            claimed = self.queue.claim(study)
+            if claimed is not None:
+                logger.info("submitting %s, attempt %d", claimed.id, claimed.attempt)
+                self.runner.submit(self.orders.order(claimed))
+
+    def _note_unreachable(self, why: str) -> None:
+        """Say once that the cluster is away, and in the rows that studies wait for it."""
+        self._capacity = None
+        if self._unreachable != why:
+            logger.warning("%s", why)
+            self._unreachable = why
+            away = Capacity(at=self.clock.now(), reachable=False, message=why)
+            self.queue.note_capacity(away)
+        for study in self.queue.queued():
+            self.queue.waits(study, "waiting for the cluster, which does not answer")
+
+    def _note_reachable(self) -> None:
+        if self._unreachable:
+            logger.info("the cluster answers again")
+            self._unreachable = ""

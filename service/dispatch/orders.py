@@ -1,0 +1,45 @@
+"""What a study's driver is started with: ids and a token, nothing that a person wrote."""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from service.domain.ports import JobRequest
+from service.domain.records import StudyRecord
+from service.domain.tokens import StudyClaim, sign
+
+_TOKEN_LASTS = timedelta(days=30)
+
+
+def submission_id(study: StudyRecord) -> str:
+    """The job's id: the same attempt is always the same job."""
+    return f"study-{study.id}-{study.attempt}"
+
+
+def submission_ids(study: StudyRecord) -> tuple[str, ...]:
+    """The ids of the jobs of all attempts so far."""
+    return tuple(
+        submission_id(replace(study, attempt=attempt)) for attempt in range(1, study.attempt + 1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Writes the orders of drivers."""
+
+    web_url: str
+    """Where drivers find the web."""
+    storage: str
+    secret: bytes = field(repr=False)
+
+    def order(self, study: StudyRecord) -> JobRequest:
+        """The job of the study's current attempt; the same whenever it is asked for."""
+        assert study.submitted_at is not None, "only a claimed study is submitted"
+        expires = study.submitted_at.replace(microsecond=0) + _TOKEN_LASTS
+        environment = {
+            "KBFGS_STUDY_ID": study.id,
+            "KBFGS_STUDY_ATTEMPT": str(study.attempt),
+            "KBFGS_STUDY_TOKEN": sign(self.secret, StudyClaim(study.id, study.attempt, expires)),
+            "KBFGS_WEB_URL": self.web_url,
+            "KBFGS_STORAGE": self.storage,
+        }
+        return JobRequest(submission_id=submission_id(study), environment=environment)

@@ -1,0 +1,72 @@
+"""Removes the checkpoints of comparisons that have ended, once nobody can write them."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from service.dispatch.orders import submission_ids
+from service.domain.ports import Checkpoints, JobRunner, JobStatus
+from service.domain.records import StudyRecord
+from service.usecases.queue import Queue
+
+logger = logging.getLogger(__name__)
+
+_EVERY = 10.0
+"""Seconds between two looks at the storage."""
+_OVER = (JobStatus.OVER, JobStatus.UNKNOWN)
+
+
+@dataclass(slots=True)
+class Sweeper:
+    """Compares what lies in the storage with the rows.
+
+    Nothing is remembered: what a crash left undone, or what a straggler wrote after the removal,
+    is found by the next look.
+    """
+
+    queue: Queue
+    runner: JobRunner
+    checkpoints: Checkpoints
+    monotonic: Callable[[], float] = time.monotonic
+    _next: float = float("-inf")
+    _failed: set[str] = field(default_factory=set)
+
+    def look(self) -> None:
+        """Remove what is of no more use, where it is time to look.
+
+        Raises:
+            RunnerUnreachable: Where the cluster does not say whether drivers still run.
+        """
+        now = self.monotonic()
+        if now < self._next:
+            return
+        self._next = now + _EVERY
+        try:
+            found = self.checkpoints.comparisons()
+        except OSError as error:
+            self._tell("the storage", error)
+            return
+        for comparison in found:
+            studies = self.queue.studies_of_ended(comparison)
+            if studies is not None and self._all_over(studies):
+                self._remove(comparison)
+
+    def _all_over(self, studies: tuple[StudyRecord, ...]) -> bool:
+        """Whether no attempt runs any more, given-up ones on lost machines included."""
+        jobs = (job for study in studies for job in submission_ids(study))
+        return all(self.runner.status(job).status in _OVER for job in jobs)
+
+    def _remove(self, comparison: str) -> None:
+        try:
+            self.checkpoints.remove(comparison)
+        except OSError as error:
+            self._tell(f"the checkpoints of {comparison}", error)
+        else:
+            logger.info("removed the checkpoints of %s, which has ended", comparison)
+
+    def _tell(self, what: str, error: OSError) -> None:
+        """Say once what cannot be cleared; every look tries it again."""
+        if what not in self._failed:
+            logger.warning("%s cannot be cleared: %s", what, error)
+            self._failed.add(what)

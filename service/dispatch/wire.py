@@ -1,0 +1,90 @@
+"""Reads Ray's answers: JSON on this side of the edge, values on the other."""
+
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, Field, ValidationError
+
+from service.domain.ports import Job, JobStatus, RunnerUnreachable
+from service.domain.records import Capacity, Node
+
+_STATUS = {
+    "PENDING": JobStatus.PENDING,
+    "RUNNING": JobStatus.RUNNING,
+    "STOPPED": JobStatus.OVER,
+    "SUCCEEDED": JobStatus.OVER,
+    "FAILED": JobStatus.OVER,
+}
+_LONGEST_MESSAGE = 500
+_M = TypeVar("_M", bound=BaseModel)
+
+
+class _Job(BaseModel):
+    status: str
+    message: str | None = None
+    driver_exit_code: int | None = None
+
+
+class _Node(BaseModel):
+    state: str
+    resources_total: Annotated[dict[str, float], Field(default_factory=dict)]
+
+
+class _Listing(BaseModel):
+    result: tuple[_Node, ...]
+
+
+class _Data(BaseModel):
+    result: _Listing
+
+
+class _Nodes(BaseModel):
+    data: _Data
+
+
+def check(response: httpx.Response) -> Any:
+    """The JSON of a good answer.
+
+    Raises:
+        RunnerUnreachable: With the status and the last line of what Ray said.
+    """
+    if response.is_error:
+        said = response.text.strip().rstrip(".\n").splitlines() or [""]
+        raise RunnerUnreachable(f"Ray answered {response.status_code}: {said[-1][:500]}")
+    return response.json()
+
+
+def read_job(body: Any) -> Job:
+    """Where a job stands, with its exit code where it failed."""
+    job = _parse(_Job, body)
+    if job.status not in _STATUS:
+        raise RunnerUnreachable(f"Ray says that a job is {job.status}, which is not known here")
+    if job.driver_exit_code:
+        return Job(_STATUS[job.status], f"its driver had exit code {job.driver_exit_code}")
+    message = (job.message or "").strip().splitlines()
+    return Job(_STATUS[job.status], message[0][:_LONGEST_MESSAGE] if message else "")
+
+
+def read_capacity(body: Any, *, at: datetime) -> Capacity:
+    """The live machines with their CPUs and GPUs."""
+    nodes = _parse(_Nodes, body).data.result.result
+    return Capacity(
+        at=at,
+        reachable=True,
+        nodes=tuple(
+            Node(
+                cpus=node.resources_total.get("CPU", 0.0),
+                gpus=node.resources_total.get("GPU", 0.0),
+            )
+            for node in nodes
+            if node.state == "ALIVE"
+        ),
+    )
+
+
+def _parse(model: type[_M], body: Any) -> _M:
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise RunnerUnreachable(f"Ray answered something else than expected: {error}") from error

@@ -1,0 +1,168 @@
+"""What the use cases need from outside: units of work, a runner of jobs, the time."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from service.domain.records import Capacity
+from service.domain.rows import (
+    ChangeRows,
+    ClusterRows,
+    ComparisonRows,
+    EventRows,
+    KeyRows,
+    PointRows,
+    ReportRows,
+    RequestRows,
+    StudyRows,
+    TrialRows,
+)
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def now(self) -> datetime:
+        """The present moment, in UTC."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction: everything in it is stored, or nothing."""
+
+    @property
+    def comparisons(self) -> ComparisonRows:
+        """The stored comparisons."""
+        ...
+
+    @property
+    def studies(self) -> StudyRows:
+        """The stored studies."""
+        ...
+
+    @property
+    def trials(self) -> TrialRows:
+        """The stored trials."""
+        ...
+
+    @property
+    def points(self) -> PointRows:
+        """The stored metric points."""
+        ...
+
+    @property
+    def events(self) -> EventRows:
+        """The lifecycle events."""
+        ...
+
+    @property
+    def changes(self) -> ChangeRows:
+        """The changes of state."""
+        ...
+
+    @property
+    def keys(self) -> KeyRows:
+        """Keys, login tokens and sessions."""
+        ...
+
+    @property
+    def requests(self) -> RequestRows:
+        """Idempotency keys."""
+        ...
+
+    @property
+    def reports(self) -> ReportRows:
+        """The final reports."""
+        ...
+
+    @property
+    def cluster(self) -> ClusterRows:
+        """The latest snapshot of the cluster."""
+        ...
+
+
+class Units(Protocol):
+    """Opens units of work; either kind raises StorageUnavailable where the database is away."""
+
+    def read(self) -> AbstractContextManager[UnitOfWork]:
+        """A unit that writes nothing."""
+        ...
+
+    def write(self) -> AbstractContextManager[UnitOfWork]:
+        """A unit that is stored at its clean end, and undone where it raises."""
+        ...
+
+
+class JobStatus(StrEnum):
+    """Where a submitted job stands."""
+
+    UNKNOWN = "unknown"
+    """The runner has never heard of it, or has forgotten it."""
+    PENDING = "pending"
+    RUNNING = "running"
+    OVER = "over"
+    """It ended: well, badly or because it was stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the runner says of a submission."""
+
+    status: JobStatus
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """A driver to start: the same request under the same id is the same job."""
+
+    submission_id: str
+    environment: Mapping[str, str]
+    """Environment variables of the driver: ids and tokens alone."""
+
+
+class RunnerUnreachable(Exception):
+    """The runner of jobs does not answer, or not as it should."""
+
+
+class JobRunner(Protocol):
+    """Runs the drivers of studies; every method raises RunnerUnreachable where it is away."""
+
+    def submit(self, request: JobRequest) -> None:
+        """Start a job; one that is there already is left as it is."""
+        ...
+
+    def status(self, submission_id: str) -> Job:
+        """Where a job stands."""
+        ...
+
+    def stop(self, submission_id: str) -> None:
+        """Ask a job to end; one that is over or unknown is left as it is."""
+        ...
+
+    def capacity(self) -> Capacity:
+        """What the cluster has."""
+        ...
+
+
+class Checkpoints(Protocol):
+    """What trials leave for later attempts; every method raises OSError where it fails."""
+
+    def comparisons(self) -> tuple[str, ...]:
+        """The ids of the comparisons that have any."""
+        ...
+
+    def remove(self, comparison_id: str) -> None:
+        """Remove a comparison's; where there are none, nothing happens."""
+        ...
+
+
+class Web(Protocol):
+    """The web process, as drivers see it."""
+
+    def alive(self) -> bool:
+        """Whether it answers; heartbeats can only be missed while it does."""
+        ...

@@ -1,0 +1,240 @@
+"""What the repositories hand out: comparisons, studies, trials and keys as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from service.contracts.base import SettingValue
+from service.contracts.events import Environment
+from service.contracts.plan import Point, Seeds
+from service.contracts.spec import ComparisonSpec
+from service.contracts.states import (
+    ComparisonState,
+    FailureKind,
+    StudyKind,
+    StudyState,
+    TrialState,
+)
+
+_ROUNDING = 1e-9
+"""Ten times 0.1 CPUs is one CPU."""
+
+
+class Role(StrEnum):
+    """What a key may do; each role may do what the one before it may."""
+
+    VIEWER = "viewer"
+    SUBMITTER = "submitter"
+    ADMIN = "admin"
+
+    def covers(self, needed: "Role") -> bool:
+        """Whether this role may do what ``needed`` may."""
+        order = tuple(Role)
+        return order.index(self) >= order.index(needed)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: a key, by its own secret or by a session that began with it."""
+
+    name: str
+    role: Role
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRecord:
+    """A comparison as it is stored."""
+
+    id: str
+    name: str
+    state: ComparisonState
+    reason: str
+    owner: str
+    """The name of the key that created it."""
+    owner_key: str
+    """The id of that key."""
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    last_change: int
+    """The number of its latest change event; moves with every change of state."""
+    verdict: str | None
+    spec: ComparisonSpec
+    seeds: Seeds
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """A study as it is stored."""
+
+    id: str
+    comparison_id: str
+    number: int
+    kind: StudyKind
+    problem: str
+    contender: str | None
+    state: StudyState
+    reason: str
+    attempt: int
+    """Attempts so far; 0 before the first."""
+    fruitless: int
+    """Attempts in a row that brought no new point and ended no trial."""
+    reached: int
+    """How far its trials had come before the current attempt, in steps and ended trials."""
+    trials: int
+    cpus: float
+    """CPUs of one trial."""
+    gpus: float
+    """GPUs of one trial."""
+    created_at: datetime
+    submitted_at: datetime | None
+    """When the current attempt was claimed."""
+    last_heartbeat: datetime | None
+    """When the driver of the current attempt was last heard of."""
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTrial:
+    """A trial that planning has decided on."""
+
+    id: str
+    number: int
+    contender: str
+    optimizer: str
+    point: Point
+    settings: Mapping[str, SettingValue]
+    """Every setting of the optimizer: defaults, fixed ones and the point."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """A trial as it is stored, with the figures of its latest point."""
+
+    key: int
+    """Its row's number, by which the metric points are stored."""
+    id: str
+    comparison_id: str
+    study_id: str
+    number: int
+    kind: StudyKind
+    problem: str
+    contender: str
+    optimizer: str
+    point: Point
+    settings: Mapping[str, SettingValue]
+    seed: int
+    state: TrialState
+    failure: FailureKind | None
+    message: str
+    attempt: int
+    """The attempt of its study in which it last started; 0 before."""
+    last_step: int | None
+    highest_step: int | None
+    """The highest step of any attempt; a trial that goes on from a checkpoint falls behind it."""
+    epochs_done: int
+    best_loss: float | None
+    final_loss: float | None
+    training_seconds: float | None
+    worker_seconds: float | None
+    environment: Environment | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFigures:
+    """The figures that a trial's row repeats from its points, so that lists are cheap."""
+
+    last_step: int | None
+    highest_step: int | None
+    epochs_done: int
+    best_loss: float | None
+    final_loss: float | None
+    training_seconds: float | None
+    worker_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialTally:
+    """Trials of one contender that share kind and state, counted."""
+
+    comparison_id: str
+    contender: str
+    kind: StudyKind
+    state: TrialState
+    trials: int
+    epochs_done: int
+    best_loss: float | None
+    worker_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StudyTally:
+    """A study with how many of its trials have ended."""
+
+    study_id: str
+    trials: int
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """An API key; its secret is known to its holder alone."""
+
+    id: str
+    name: str
+    role: Role
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    def live(self, now: datetime) -> bool:
+        """Whether the key opens anything."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks with it."""
+        return Actor(name=self.name, role=self.role, key_id=self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the cluster."""
+
+    cpus: float
+    gpus: float
+
+    def slots(self, cpus: float, gpus: float) -> int:
+        """How many trials of this size fit on the machine beside each other."""
+        by_cpus = int(self.cpus / cpus + _ROUNDING)
+        return min(by_cpus, int(self.gpus / gpus + _ROUNDING)) if gpus else by_cpus
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the cluster has, and whether it answers."""
+
+    at: datetime
+    reachable: bool
+    nodes: tuple[Node, ...] = ()
+    message: str = ""
+
+    @property
+    def cpus(self) -> float:
+        """CPUs of all nodes."""
+        return sum(node.cpus for node in self.nodes)
+
+    @property
+    def gpus(self) -> float:
+        """GPUs of all nodes."""
+        return sum(node.gpus for node in self.nodes)
+
+    def slots(self, cpus: float, gpus: float) -> int:
+        """How many trials of this size fit beside each other; none spans two nodes."""
+        return sum(node.slots(cpus, gpus) for node in self.nodes)

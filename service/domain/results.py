@@ -1,0 +1,38 @@
+"""What selection and scoring read: every trial of a comparison with its curve."""
+
+from dataclasses import dataclass
+
+from service.contracts.events import Environment, MetricPoint
+from service.contracts.plan import Point
+from service.contracts.spec import ComparisonSpec
+from service.contracts.states import FailureKind, StudyKind, TrialState
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """One training run with what it measured so far."""
+
+    number: int
+    """Its number in the comparison."""
+    kind: StudyKind
+    problem: str
+    contender: str
+    point: Point
+    seed: int
+    state: TrialState
+    failure: FailureKind | None
+    points: tuple[MetricPoint, ...]
+    """The curve in the order of epochs, epoch 0 (the initial weights) included."""
+    worker_seconds: float
+    environment: Environment | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonResults:
+    """A comparison's spec and all of its trials."""
+
+    comparison_id: str
+    spec: ComparisonSpec
+    trials: tuple[TrialResult, ...]
+    complete: bool
+    """Whether nothing more will come; otherwise the report is interim."""

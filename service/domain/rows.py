@@ -1,0 +1,304 @@
+"""The stored rows as the use cases ask for them; the database implements these ports."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from service.contracts.events import Environment, MetricPoint
+from service.contracts.report import Report
+from service.contracts.states import (
+    ComparisonState,
+    FailureKind,
+    StudyKind,
+    StudyState,
+    TrialState,
+)
+from service.contracts.views import ChangeEvent
+from service.domain.records import (
+    Capacity,
+    ComparisonRecord,
+    KeyRecord,
+    NewTrial,
+    StudyRecord,
+    StudyTally,
+    TrialFigures,
+    TrialRecord,
+    TrialTally,
+)
+
+
+class ComparisonRows(Protocol):
+    """The stored comparisons."""
+
+    def add(self, record: ComparisonRecord) -> None:
+        """Store a new comparison."""
+        ...
+
+    def get(self, comparison_id: str) -> ComparisonRecord | None:
+        """The comparison of that id, if there is one."""
+        ...
+
+    def lock(self, comparison_id: str, *, wait: bool = True) -> ComparisonRecord | None:
+        """The comparison, held until the unit of work ends; writers go through here first.
+
+        Args:
+            comparison_id: Which.
+            wait: Without, a comparison that someone else holds is None.
+        """
+        ...
+
+    def page(
+        self, limit: int, *, before: str | None, state: ComparisonState | None
+    ) -> tuple[ComparisonRecord, ...]:
+        """Some comparisons, newest first, from the one after ``before`` on."""
+        ...
+
+    def live(self) -> tuple[tuple[str, int], ...]:
+        """Id and last change of the comparisons that have not ended, oldest first."""
+        ...
+
+    def set_state(
+        self, comparison_id: str, state: ComparisonState, *, reason: str, at: datetime
+    ) -> None:
+        """Write a state that the state table allows."""
+        ...
+
+    def set_verdict(self, comparison_id: str, verdict: str) -> None:
+        """Write the verdict's sentence."""
+        ...
+
+
+class StudyRows(Protocol):
+    """The stored studies."""
+
+    def add(self, study: StudyRecord) -> None:
+        """Store a new study."""
+        ...
+
+    def get(self, study_id: str) -> StudyRecord | None:
+        """The study of that id, if there is one."""
+        ...
+
+    def of(self, comparison_id: str) -> tuple[StudyRecord, ...]:
+        """A comparison's studies by number."""
+        ...
+
+    def live(self) -> tuple[StudyRecord, ...]:
+        """The studies that a driver may be running, or is to be ended for."""
+        ...
+
+    def queued(self) -> tuple[StudyRecord, ...]:
+        """The queue: oldest comparison first, then by number."""
+        ...
+
+    def claim(self, study_id: str, *, at: datetime) -> bool:
+        """Take a queued study for its next attempt; False where someone else did."""
+        ...
+
+    def set_state(self, study_id: str, state: StudyState, *, reason: str, at: datetime) -> None:
+        """Write a state that the state table allows."""
+        ...
+
+    def set_reason(self, study_id: str, reason: str) -> None:
+        """Say why a queued study waits."""
+        ...
+
+    def set_fruitless(self, study_id: str, fruitless: int, *, reached: int) -> None:
+        """Write how many attempts in a row brought nothing new, and how far the trials are."""
+        ...
+
+    def beat(self, study_id: str, attempt: int, *, at: datetime) -> bool:
+        """Note a sign of life; False where that attempt is not running."""
+        ...
+
+    def last_heartbeats(self, comparison_ids: Collection[str]) -> Mapping[str, datetime]:
+        """When a driver of each comparison was last heard of."""
+        ...
+
+    def finals(self, comparison_ids: Collection[str]) -> Mapping[str, frozenset[str]]:
+        """The problems of each comparison whose finals have been queued."""
+        ...
+
+
+class TrialRows(Protocol):
+    """The stored trials."""
+
+    def add(self, study: StudyRecord, trials: Sequence[NewTrial]) -> None:
+        """Store the trials of a new study as queued."""
+        ...
+
+    def named(self, study_id: str, trial_ids: Collection[str]) -> Mapping[str, TrialRecord]:
+        """Those of a study's trials that have one of these ids, by id."""
+        ...
+
+    def of(
+        self,
+        comparison_id: str,
+        *,
+        study_id: str | None = None,
+        kind: StudyKind | None = None,
+        contender: str | None = None,
+        trial_ids: Collection[str] | None = None,
+    ) -> tuple[TrialRecord, ...]:
+        """A comparison's trials by number."""
+        ...
+
+    def last_steps(self, comparison_id: str) -> Mapping[str, int]:
+        """The last step of every trial that has points, by the trial's id."""
+        ...
+
+    def stamp(self, comparison_id: str) -> tuple[int, float, float]:
+        """Sums over a comparison's figures that move whenever a trial has a new point."""
+        ...
+
+    def tallies(self, comparison_ids: Collection[str]) -> tuple[TrialTally, ...]:
+        """Counts and sums by comparison, contender, kind and state."""
+        ...
+
+    def study_tallies(self, comparison_id: str) -> Mapping[str, StudyTally]:
+        """How many trials of each study have ended, by the study's id."""
+        ...
+
+    def set_state(
+        self,
+        trial: TrialRecord,
+        state: TrialState,
+        *,
+        at: datetime,
+        failure: FailureKind | None = None,
+        message: str = "",
+    ) -> None:
+        """Write a state that the state table allows."""
+        ...
+
+    def set_started(self, trial: TrialRecord, attempt: int, environment: Environment) -> None:
+        """Note in which attempt and where a trial runs."""
+        ...
+
+    def set_figures(self, figures: Mapping[int, TrialFigures]) -> None:
+        """Write the figures of trials by key."""
+        ...
+
+
+class PointRows(Protocol):
+    """The stored metric points, one for each epoch of each trial."""
+
+    def upsert(self, attempt: int, points: Sequence[tuple[int, MetricPoint]]) -> None:
+        """Store points by trial key; an equal or higher attempt overwrites."""
+        ...
+
+    def drop_after(self, trial_key: int, epoch: int) -> None:
+        """Forget the points of a trial after an epoch."""
+        ...
+
+    def of(self, trial_keys: Collection[int]) -> Mapping[int, tuple[MetricPoint, ...]]:
+        """The points of trials by key, in the order of their steps."""
+        ...
+
+
+class EventRows(Protocol):
+    """The lifecycle events that drivers have sent."""
+
+    def first(self, trial_key: int, attempt: int, number: int) -> bool:
+        """Note an event; False where it was noted before."""
+        ...
+
+
+class ChangeRows(Protocol):
+    """The changes of state: the audit trail, and what live pages hear."""
+
+    def append(self, comparison_id: str, changes: Sequence[ChangeEvent]) -> None:
+        """Store changes under the comparison's next numbers, whatever numbers they carry."""
+        ...
+
+    def after(self, comparison_id: str, number: int, *, limit: int) -> tuple[ChangeEvent, ...]:
+        """The changes with higher numbers, in order."""
+        ...
+
+
+class KeyRows(Protocol):
+    """The stored keys, login tokens and sessions; secrets stand there as digests alone."""
+
+    def add(self, key: KeyRecord, digest: str) -> bool:
+        """Store a new key; False where one that is not revoked has its name."""
+        ...
+
+    def get(self, key_id: str) -> KeyRecord | None:
+        """The key of that id."""
+        ...
+
+    def by_digest(self, digest: str) -> KeyRecord | None:
+        """The key whose secret has that digest."""
+        ...
+
+    def all(self) -> tuple[KeyRecord, ...]:
+        """Every key, oldest first."""
+        ...
+
+    def revoke(self, key_id: str, *, at: datetime) -> bool:
+        """End a key; False where there is none of that id."""
+        ...
+
+    def add_login(self, digest: str, *, key_id: str, expires_at: datetime) -> None:
+        """Store a one-time login token that a key's holder asked for."""
+        ...
+
+    def use_login(self, digest: str, *, now: datetime) -> KeyRecord | None:
+        """Use a login token up: its key, live or not; None where it is unknown, used or too old."""
+        ...
+
+    def add_session(self, digest: str, *, key_id: str, expires_at: datetime) -> None:
+        """Store a session of a key's holder."""
+        ...
+
+    def session_of(self, digest: str, *, now: datetime) -> KeyRecord | None:
+        """The key of a session that is not too old; the key itself may have ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedRequest:
+    """A request made under an idempotency key, and what it created."""
+
+    body_digest: str
+    comparison_id: str
+
+
+class RequestRows(Protocol):
+    """The idempotency keys of requests."""
+
+    def get(self, key_id: str, word: str) -> RememberedRequest | None:
+        """What the holder of an API key asked under a word before."""
+        ...
+
+    def add(self, key_id: str, word: str, request: RememberedRequest, *, at: datetime) -> bool:
+        """Remember a request; False where the word is taken.
+
+        The comparison may follow later in the same unit of work.
+        """
+        ...
+
+
+class ReportRows(Protocol):
+    """The final reports."""
+
+    def get(self, comparison_id: str) -> Report | None:
+        """The final report of a comparison, once there is one."""
+        ...
+
+    def put(self, report: Report) -> None:
+        """Store a final report."""
+        ...
+
+
+class ClusterRows(Protocol):
+    """What the dispatcher last saw of the cluster."""
+
+    def put(self, capacity: Capacity) -> None:
+        """Store the latest snapshot."""
+        ...
+
+    def get(self) -> Capacity | None:
+        """The latest snapshot, if any."""
+        ...

@@ -1,0 +1,123 @@
+"""One contender's part of the report: its search, its finals, its figures."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from service.contracts.catalogue import Catalogue
+from service.contracts.catalogue.contenders import searched
+from service.contracts.events import MetricPoint
+from service.contracts.plan import Point
+from service.contracts.report import ContenderReport, Interval, TimeTo, TuningCost
+from service.contracts.space import Dimension, LogRange, Space
+from service.contracts.spec import ContenderSpec, Outcome
+from service.contracts.states import TrialState
+from service.domain.results import TrialResult
+from service.domain.scoring.intervals import median_interval
+from service.domain.scoring.runs import Run, counted_runs
+
+EDGE = 0.05
+"""A chosen value this share of the scale from a bound, or nearer, lies at that bound."""
+
+
+def contender_report(
+    contender: ContenderSpec,
+    catalogue: Catalogue,
+    *,
+    chosen: Point | None,
+    tuning: Sequence[TrialResult],
+    finals: Sequence[TrialResult],
+    target: float | None,
+) -> ContenderReport:
+    """The figures of one contender on one problem.
+
+    Args:
+        contender: The contender as the spec has it.
+        catalogue: Where its default space is found.
+        chosen: The point that the search chose.
+        tuning: The trials of its search.
+        finals: Its trials on fresh seeds.
+        target: The loss that counts as reached, if there is one.
+    """
+    entry = catalogue.optimizer(contender.optimizer)
+    space = searched(contender, entry) if entry else (contender.space or {})
+    runs = counted_runs(finals)
+    return ContenderReport(
+        name=contender.label,
+        optimizer=contender.optimizer,
+        settings=chosen,
+        space=space,
+        at_bounds=tuple(_at_bounds(chosen or {}, space)),
+        tuning=_tuning_cost(tuning),
+        runs=_number(finals, TrialState.FINISHED) + _number(finals, TrialState.DIVERGED),
+        diverged=_number(finals, TrialState.DIVERGED),
+        failed=_number(finals, TrialState.FAILED),
+        final_loss=_interval([run.final_loss for run in runs]),
+        best_loss=_interval([run.best_loss for run in runs]),
+        test_loss=_interval([loss for run in runs if (loss := run.test_loss) is not None]),
+        run_seconds=_interval([point.training_seconds for point in _ends(runs)]),
+        run_gradients=_interval([point.gradient_evaluations for point in _ends(runs)]),
+        training_seconds=_time_to(runs, Outcome.TRAINING_SECONDS, target),
+        epochs=_time_to(runs, Outcome.EPOCHS, target),
+        steps=_time_to(runs, Outcome.STEPS, target),
+    )
+
+
+def finite(value: float) -> float | None:
+    """The value, or None where it is infinite: contracts hold finite numbers alone."""
+    return value if math.isfinite(value) else None
+
+
+def _tuning_cost(trials: Sequence[TrialResult]) -> TuningCost:
+    diverged = _number(trials, TrialState.DIVERGED)
+    failed = _number(trials, TrialState.FAILED)
+    return TuningCost(
+        trials=_number(trials, TrialState.FINISHED) + diverged + failed,
+        diverged=diverged,
+        failed=failed,
+        worker_seconds=sum(trial.worker_seconds for trial in trials),
+    )
+
+
+def _number(trials: Sequence[TrialResult], state: TrialState) -> int:
+    return sum(trial.state is state for trial in trials)
+
+
+def _interval(values: Sequence[float]) -> Interval:
+    if not values:
+        return Interval(median=None)
+    bounds = median_interval(values)
+    return Interval(median=finite(bounds.median), low=finite(bounds.low), high=finite(bounds.high))
+
+
+def _ends(runs: Sequence[Run]) -> list[MetricPoint]:
+    """The last point of each run that finished."""
+    return [run.points[-1] for run in runs if run.finished and run.points]
+
+
+def _time_to(runs: Sequence[Run], axis: Outcome, target: float | None) -> TimeTo:
+    times = [run.outcome(axis, target) for run in runs]
+    interval = _interval(times)
+    return TimeTo(
+        median=interval.median,
+        low=interval.low,
+        high=interval.high,
+        reached=sum(map(math.isfinite, times)),
+        runs=len(runs),
+    )
+
+
+def _at_bounds(point: Point, space: Space) -> Iterator[str]:
+    for name, value in point.items():
+        dimension = space.get(name)
+        if dimension is not None and isinstance(value, int | float):
+            share = _share(float(value), dimension)
+            if not EDGE < share < 1 - EDGE:
+                yield name
+
+
+def _share(value: float, dimension: Dimension) -> float:
+    """How far along its scale the value lies, from 0 to 1."""
+    low, high = dimension.bounds
+    if isinstance(dimension, LogRange):
+        return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
+    return (value - low) / (high - low)

@@ -1,0 +1,97 @@
+"""Everything found on one problem, from which its sentence and its warnings are written."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from service.contracts.catalogue import Catalogue
+from service.contracts.report import ContenderReport, Target, TimeTo
+from service.contracts.spec import ComparisonSpec, Outcome
+from service.domain.scoring.pairs import Pair
+from service.domain.scoring.verdict import Verdict, pair_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What scoring found on one problem."""
+
+    spec: ComparisonSpec
+    problem: str
+    titles: Mapping[str, str]
+    """What each contender is called in sentences."""
+    contenders: Mapping[str, ContenderReport]
+    """All contenders in the order of the spec."""
+    out: tuple[str, ...]
+    """Those of whose search nothing ended well, through their own doing."""
+    target: Target
+    pairs: tuple[Pair, ...]
+    """The pairs among those that are not out."""
+    verdict: Verdict
+    leader: str | None
+    """Who has the best median of the outcome; None before anyone has one."""
+    more_seeds: int | None
+    complete: bool
+    ended_trials: int
+    all_trials: int
+    """Trials of the search and of the finals, those to come included."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """The figure that decides."""
+        return self.spec.verdict.outcome
+
+    @property
+    def baseline(self) -> str:
+        """The contender that others are measured against."""
+        return self.spec.baseline_label
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """The contenders that are not out."""
+        return tuple(name for name in self.contenders if name not in self.out)
+
+    def pair(self, one: str, other: str) -> Pair | None:
+        """The pair of two contenders, whichever comes first."""
+        return pair_of(self.pairs, one, other)
+
+    def title(self, name: str) -> str:
+        """What a contender is called in sentences."""
+        return self.titles[name]
+
+    def time_to(self, name: str) -> TimeTo:
+        """The contender's time, epochs or steps to the target."""
+        return _time_to(self.contenders[name], self.outcome)
+
+
+def titles(spec: ComparisonSpec, catalogue: Catalogue) -> dict[str, str]:
+    """The contenders' own names, or their optimizers' titles where they have none."""
+    named: dict[str, str] = {}
+    for contender in spec.contenders:
+        entry = catalogue.optimizer(contender.optimizer)
+        named[contender.label] = contender.name or (entry.title if entry else contender.optimizer)
+    return named
+
+
+def leader_of(contenders: Sequence[ContenderReport], outcome: Outcome) -> str | None:
+    """Who has the best median outcome; where medians missed the target, the best final loss."""
+
+    def rank(report: ContenderReport) -> tuple[float, float]:
+        time = None if outcome is Outcome.FINAL_LOSS else _time_to(report, outcome).median
+        loss = report.final_loss.median
+        return (math.inf if time is None else time, math.inf if loss is None else loss)
+
+    measured = [report for report in contenders if report.final_loss.median is not None]
+    return min(measured, key=rank).name if measured else None
+
+
+def _time_to(report: ContenderReport, outcome: Outcome) -> TimeTo:
+    match outcome:
+        case Outcome.EPOCHS:
+            return report.epochs
+        case Outcome.STEPS:
+            return report.steps
+        case Outcome.TRAINING_SECONDS | Outcome.FINAL_LOSS:
+            return report.training_seconds
+        case _:
+            assert_never(outcome)

@@ -1,0 +1,196 @@
+"""The report of a comparison from its trials: every figure, test and sentence."""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+
+from service.contracts.catalogue import Catalogue
+from service.contracts.plan import Point
+from service.contracts.report import (
+    ContenderReport,
+    Interval,
+    PairReport,
+    ProblemReport,
+    Report,
+    Target,
+)
+from service.contracts.spec import ComparisonSpec, Outcome
+from service.contracts.states import ENDED_TRIALS, StudyKind
+from service.domain import draws
+from service.domain.planning import minimum_seeds, seeds_warning
+from service.domain.results import ComparisonResults
+from service.domain.scoring import intervals
+from service.domain.scoring.contenders import contender_report
+from service.domain.scoring.findings import Findings, leader_of, titles
+from service.domain.scoring.pairs import Pair, compare, ratio
+from service.domain.scoring.runs import Run, counted_runs, own_failure, trials_of
+from service.domain.scoring.sentence import sentence
+from service.domain.scoring.targets import MARGIN, moved, relative_target
+from service.domain.scoring.verdict import decide, more_seeds
+from service.domain.scoring.warnings import warnings
+from service.domain.selection import select
+
+
+def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) -> Report:
+    """Who wins on each problem, by how much, and how sure that is.
+
+    Any results give a report: what is missing, diverged or failed is said in words.
+
+    Args:
+        results: Every trial of the comparison, as far as it ran.
+        catalogue: Where titles and default spaces are found.
+        now: When the report is made.
+    """
+    spec = results.spec
+    warning = seeds_warning(spec)
+    return Report(
+        comparison_id=results.comparison_id,
+        name=spec.name,
+        status="final" if results.complete else "interim",
+        generated_at=now,
+        seeds=spec.seeds,
+        minimum_seeds=minimum_seeds(len(spec.contenders)),
+        problems=tuple(_problem_report(results, catalogue, name) for name in spec.problems),
+        warnings=(warning,) if warning else (),
+    )
+
+
+def _problem_report(
+    results: ComparisonResults, catalogue: Catalogue, problem: str
+) -> ProblemReport:
+    findings = _findings(results, catalogue, problem)
+    entry = catalogue.problem(problem)
+    return ProblemReport(
+        problem=problem,
+        title=entry.title if entry else problem,
+        outcome=findings.outcome,
+        target=findings.target,
+        sentence=sentence(findings),
+        winner=findings.verdict.winner,
+        beats_baseline=findings.verdict.beats_baseline,
+        baseline=findings.baseline,
+        contenders=tuple(findings.contenders.values()),
+        pairs=tuple(map(_pair_report, findings.pairs)),
+        more_seeds=findings.more_seeds,
+        warnings=warnings(
+            findings,
+            tuning=trials_of(results, problem, StudyKind.TUNING),
+            finals=trials_of(results, problem, StudyKind.FINALS),
+        ),
+    )
+
+
+def _findings(results: ComparisonResults, catalogue: Catalogue, problem: str) -> Findings:
+    spec = results.spec
+    out = _out(results, problem)
+    runs = {
+        contender.label: counted_runs(
+            trials_of(results, problem, StudyKind.FINALS, contender.label)
+        )
+        for contender in spec.contenders
+        if contender.label not in out
+    }
+    target = _target(spec, runs)
+    pairs = _pairs(spec, runs, target.value)
+    verdict = decide(pairs, tuple(runs), spec.baseline_label)
+    contenders = _contender_reports(results, catalogue, problem, target.value)
+    leader = verdict.winner or leader_of([contenders[name] for name in runs], spec.verdict.outcome)
+    trials = [trial for trial in results.trials if trial.problem == problem]
+    finals = trials_of(results, problem, StudyKind.FINALS)
+    return Findings(
+        spec=spec,
+        problem=problem,
+        titles=titles(spec, catalogue),
+        contenders=contenders,
+        out=out,
+        target=target,
+        pairs=pairs,
+        verdict=verdict,
+        leader=leader,
+        more_seeds=more_seeds(pairs, leader, tuple(runs), spec.seeds)
+        if results.complete and leader is not None
+        else None,
+        complete=results.complete,
+        ended_trials=sum(trial.state in ENDED_TRIALS for trial in trials),
+        all_trials=len(trials) + (0 if finals else len(runs) * spec.seeds),
+    )
+
+
+def _out(results: ComparisonResults, problem: str) -> tuple[str, ...]:
+    """The contenders of whose search every trial diverged or failed by their own doing."""
+    searches = {
+        contender.label: trials_of(results, problem, StudyKind.TUNING, contender.label)
+        for contender in results.spec.contenders
+    }
+    return tuple(
+        name for name, trials in searches.items() if trials and all(map(own_failure, trials))
+    )
+
+
+def _target(spec: ComparisonSpec, runs: Mapping[str, tuple[Run, ...]]) -> Target:
+    rule = spec.verdict.target
+    if rule == "relative":
+        value = relative_target(
+            [run.best_loss for run in own if math.isfinite(run.best_loss)] for own in runs.values()
+        )
+    else:
+        value = rule
+    if value is None or spec.verdict.outcome is Outcome.FINAL_LOSS:
+        changes = None
+    else:
+        winners = {
+            decide(_pairs(spec, runs, target), tuple(runs), spec.baseline_label).winner
+            for target in (moved(value, -MARGIN), value, moved(value, MARGIN))
+        }
+        changes = len(winners) > 1
+    return Target(
+        value=value, rule="relative" if rule == "relative" else "given", winner_changes=changes
+    )
+
+
+def _pairs(
+    spec: ComparisonSpec, runs: Mapping[str, tuple[Run, ...]], target: float | None
+) -> tuple[Pair, ...]:
+    return compare(
+        runs,
+        spec.verdict.outcome,
+        target=target,
+        baseline=spec.baseline_label,
+        seed=draws.derived(spec.seed, "permutation", 0),
+    )
+
+
+def _contender_reports(
+    results: ComparisonResults, catalogue: Catalogue, problem: str, target: float | None
+) -> dict[str, ContenderReport]:
+    chosen: dict[str, Point] = select(results, problem)
+    return {
+        contender.label: contender_report(
+            contender,
+            catalogue,
+            chosen=chosen.get(contender.label),
+            tuning=trials_of(results, problem, StudyKind.TUNING, contender.label),
+            finals=trials_of(results, problem, StudyKind.FINALS, contender.label),
+            target=target,
+        )
+        for contender in results.spec.contenders
+    }
+
+
+def _pair_report(pair: Pair) -> PairReport:
+    bounds = pair.bounds
+    return PairReport(
+        first=pair.first,
+        second=pair.second,
+        ratio=_ratios(bounds) if bounds else Interval(median=None),
+        p_value=pair.p_value,
+        corrected_p=pair.corrected_p,
+        baseline_corrected_p=pair.baseline_corrected_p,
+        seeds=len(pair.log_ratios),
+        censored=pair.censored,
+        better=pair.better,
+    )
+
+
+def _ratios(bounds: intervals.Bounds) -> Interval:
+    return Interval(median=ratio(bounds.median), low=ratio(bounds.low), high=ratio(bounds.high))

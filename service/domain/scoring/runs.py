@@ -1,0 +1,89 @@
+"""The runs of the finals, as scoring sees them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.contracts.events import MetricPoint
+from service.contracts.spec import Outcome
+from service.contracts.states import FailureKind, StudyKind, TrialState
+from service.domain.results import ComparisonResults, TrialResult
+from service.domain.scoring.targets import reached_at
+
+OWN_FAILURES = frozenset({FailureKind.OUT_OF_MEMORY, FailureKind.BAD_SETTING})
+"""Failures that are the contender's: they count as a miss. Others leave the seed out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of the finals that counts."""
+
+    seed: int
+    finished: bool
+    """False where it diverged or could not run: then it missed every target."""
+    points: tuple[MetricPoint, ...]
+
+    @property
+    def final_loss(self) -> float:
+        """Training loss at the end; infinite where the run did not finish."""
+        loss = self.points[-1].train_loss if self.finished and self.points else None
+        return math.inf if loss is None else loss
+
+    @property
+    def best_loss(self) -> float:
+        """Lowest training loss at any evaluation; infinite where the run did not finish."""
+        losses = [point.train_loss for point in self.points if point.train_loss is not None]
+        return min(losses, default=math.inf) if self.finished else math.inf
+
+    @property
+    def test_loss(self) -> float | None:
+        """Test loss at the end, where it was measured; infinite where the run did not finish."""
+        if not self.finished:
+            return math.inf
+        return self.points[-1].test_loss if self.points else None
+
+    def outcome(self, outcome: Outcome, target: float | None) -> float:
+        """The figure that decides, lower being better; infinite where the run missed it."""
+        if outcome is Outcome.FINAL_LOSS:
+            return self.final_loss
+        if not self.finished or target is None:
+            return math.inf
+        return reached_at(self.points, target, outcome)
+
+
+def trials_of(
+    results: ComparisonResults, problem: str, kind: StudyKind, contender: str | None = None
+) -> tuple[TrialResult, ...]:
+    """The trials of one kind on one problem, of one contender or of all."""
+    return tuple(
+        trial
+        for trial in results.trials
+        if trial.problem == problem
+        and trial.kind is kind
+        and (contender is None or trial.contender == contender)
+    )
+
+
+def own_failure(trial: TrialResult) -> bool:
+    """Whether the trial ended badly through the contender itself."""
+    return trial.state is TrialState.DIVERGED or (
+        trial.state is TrialState.FAILED and trial.failure in OWN_FAILURES
+    )
+
+
+def counts(trial: TrialResult) -> bool:
+    """Whether the trial says something of its contender: it finished, or failed through it."""
+    return trial.state is TrialState.FINISHED or own_failure(trial)
+
+
+def counted_runs(trials: Sequence[TrialResult]) -> tuple[Run, ...]:
+    """The trials that count: finished, diverged, or failed through the contender itself."""
+    return tuple(
+        Run(
+            seed=trial.seed,
+            finished=trial.state is TrialState.FINISHED,
+            points=tuple(sorted(trial.points, key=lambda point: point.epoch)),
+        )
+        for trial in trials
+        if counts(trial)
+    )

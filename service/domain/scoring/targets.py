@@ -1,0 +1,65 @@
+"""When a run reached the target, and what the target is."""
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+
+from service.contracts.events import MetricPoint
+from service.contracts.spec import Outcome
+
+MARGIN = 0.05
+"""A relative target lies this share above the worst median best loss."""
+
+
+def reached_at(points: Sequence[MetricPoint], target: float, axis: Outcome) -> float:
+    """Training seconds, epochs or steps until the training loss is at or below the target.
+
+    Interpolated linearly between the evaluation before and the one that reached it.
+
+    Returns:
+        The value on the axis; infinity where the run missed the target within its budget.
+    """
+    before: MetricPoint | None = None
+    for point in points:
+        loss = point.train_loss
+        if loss is not None and loss <= target:
+            at = position(point, axis)
+            if before is None or before.train_loss is None:
+                return at
+            share = (before.train_loss - target) / (before.train_loss - loss)
+            start = position(before, axis)
+            return start + share * (at - start)
+        before = point
+    return math.inf
+
+
+def position(point: MetricPoint, axis: Outcome) -> float:
+    """Where an evaluation lies on the axis of an outcome."""
+    match axis:
+        case Outcome.TRAINING_SECONDS:
+            return point.training_seconds
+        case Outcome.EPOCHS:
+            return float(point.epoch)
+        case Outcome.STEPS:
+            return float(point.step)
+        case Outcome.FINAL_LOSS:
+            raise ValueError("a final loss is no axis on which a target is reached")
+
+
+def relative_target(best_losses: Iterable[Sequence[float]]) -> float | None:
+    """The worst median best loss of the contenders, plus 5 % of its size.
+
+    Args:
+        best_losses: For each contender the lowest loss of each run that finished. A contender
+            without any, because all diverged, is left out.
+
+    Returns:
+        The target, or None where no run finished.
+    """
+    medians = [statistics.median(losses) for losses in best_losses if losses]
+    return moved(max(medians), MARGIN) if medians else None
+
+
+def moved(target: float, share: float) -> float:
+    """The target made easier (share > 0) or harder by a share of its size, whatever its sign."""
+    return target + share * abs(target)

@@ -1,0 +1,92 @@
+"""What a reader of the verdict on one problem should know besides."""
+
+from collections.abc import Iterator, Sequence
+
+from service.contracts import numbers
+from service.contracts.spec import Outcome
+from service.contracts.states import ENDED_TRIALS
+from service.domain.results import TrialResult
+from service.domain.scoring.findings import Findings
+from service.domain.scoring.permutation import identical
+from service.domain.scoring.runs import counts
+
+
+def warnings(
+    findings: Findings, *, tuning: Sequence[TrialResult], finals: Sequence[TrialResult]
+) -> tuple[str, ...]:
+    """The warnings on one problem, each a sentence without its full stop.
+
+    Args:
+        findings: What scoring found.
+        tuning: The trials of the searches, for how many of them counted.
+        finals: The trials of the finals, for where they ran.
+    """
+    return (
+        *_searches(findings, tuning),
+        *_contenders(findings),
+        *_target(findings),
+        *_same_seeds(findings),
+        *_environments(findings, finals),
+    )
+
+
+def _searches(findings: Findings, tuning: Sequence[TrialResult]) -> Iterator[str]:
+    """Says whose search was shorter: a lost worker or a bug is no trial of the contender's."""
+    if any(trial.state not in ENDED_TRIALS for trial in tuning):
+        return
+    completed = {
+        name: sum(counts(trial) for trial in tuning if trial.contender == name)
+        for name in findings.contenders
+    }
+    if len(set(completed.values())) > 1:
+        each = numbers.listed([f"{findings.title(name)} {completed[name]}" for name in completed])
+        yield f"the searches were not equal: tuning trials completed are {each}"
+
+
+def _contenders(findings: Findings) -> Iterator[str]:
+    for name, report in findings.contenders.items():
+        title = findings.title(name)
+        if name in findings.out:
+            yield f"{title} is out: none of its {report.tuning.trials} tuning trials ended well"
+        for setting in report.at_bounds:
+            low, high = report.space[setting].bounds
+            value = numbers.setting((report.settings or {})[setting])
+            yield (
+                f"{title}: the chosen {setting} = {value} lies at the edge of its space "
+                f"[{low:g}, {high:g}]; a wider space may hold a better one"
+            )
+        if report.diverged:
+            yield f"{title}: {report.diverged} of {report.runs} runs of the finals diverged"
+        if report.failed:
+            yield (
+                f"{title}: {numbers.counted(report.failed, 'run')} of the finals failed; "
+                "out of memory or a bad setting counts as a miss, else the seed is left out"
+            )
+
+
+def _target(findings: Findings) -> Iterator[str]:
+    starters = [name for name in findings.contenders if findings.time_to(name).median == 0]
+    if starters:
+        names = numbers.listed([findings.title(name) for name in starters])
+        yield f"the initial weights of {names} are at the target already: give a lower one"
+    if findings.target.winner_changes:
+        yield "the verdict hangs on the target: moved by 5 % it names another winner, or none"
+    if findings.outcome is Outcome.FINAL_LOSS and any(
+        (report.final_loss.median or 0) < 0 for report in findings.contenders.values()
+    ):
+        yield "losses below zero have no ratios: symmetric relative differences stand for them"
+
+
+def _same_seeds(findings: Findings) -> Iterator[str]:
+    for pair in findings.pairs:
+        if len(pair.log_ratios) > 1 and identical(pair.log_ratios) and not pair.censored:
+            yield (
+                f"{findings.title(pair.first)} and {findings.title(pair.second)} have the same "
+                "ratio in every seed: nothing varied that a test could rest on"
+            )
+
+
+def _environments(findings: Findings, finals: Sequence[TrialResult]) -> Iterator[str]:
+    known = {trial.environment for trial in finals if trial.environment is not None}
+    if findings.outcome is Outcome.TRAINING_SECONDS and len(known) > 1:
+        yield "the finals ran in different environments: their times may not be comparable"

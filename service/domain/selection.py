@@ -1,0 +1,49 @@
+"""The choice of each contender's point after the search, by training loss alone."""
+
+from collections.abc import Sequence
+
+from service.contracts.plan import Point
+from service.contracts.states import StudyKind, TrialState
+from service.domain.results import ComparisonResults, TrialResult
+
+
+def choose(trials: Sequence[TrialResult]) -> Point | None:
+    """The point of the trial with the lowest training loss at its last epoch.
+
+    Only trials that finished can be chosen: a diverged or failed one counts as worse than any
+    loss. Among equal losses the trial with the lower number is taken.
+
+    Returns:
+        The chosen point, or None where no trial finished.
+    """
+    ranked = [
+        (loss, trial.number, trial) for trial in trials if (loss := _final_loss(trial)) is not None
+    ]
+    return min(ranked, key=lambda entry: entry[:2])[2].point if ranked else None
+
+
+def select(results: ComparisonResults, problem: str) -> dict[str, Point]:
+    """Each contender's chosen point on one problem, in the order of the spec.
+
+    A contender of which no trial of the search finished is left out.
+    """
+    chosen: dict[str, Point] = {}
+    for contender in results.spec.contenders:
+        point = choose(
+            [
+                trial
+                for trial in results.trials
+                if trial.kind is StudyKind.TUNING
+                and trial.problem == problem
+                and trial.contender == contender.label
+            ]
+        )
+        if point is not None:
+            chosen[contender.label] = point
+    return chosen
+
+
+def _final_loss(trial: TrialResult) -> float | None:
+    if trial.state is not TrialState.FINISHED or not trial.points:
+        return None
+    return max(trial.points, key=lambda point: point.epoch).train_loss

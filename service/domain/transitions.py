@@ -1,0 +1,73 @@
+"""The table of states: which changes a comparison, a study and a trial may make."""
+
+from collections.abc import Mapping
+
+from service.contracts.states import ComparisonState, StudyState, TrialState
+from service.domain.errors import TransitionRefused
+
+State = ComparisonState | StudyState | TrialState
+
+_COMPARISON: Mapping[ComparisonState, frozenset[ComparisonState]] = {
+    ComparisonState.QUEUED: frozenset(
+        {ComparisonState.RUNNING, ComparisonState.FAILED, ComparisonState.CANCELLING}
+    ),
+    ComparisonState.RUNNING: frozenset(
+        {ComparisonState.FINISHED, ComparisonState.FAILED, ComparisonState.CANCELLING}
+    ),
+    ComparisonState.CANCELLING: frozenset({ComparisonState.CANCELLED}),
+}
+
+_STUDY: Mapping[StudyState, frozenset[StudyState]] = {
+    StudyState.QUEUED: frozenset(
+        {StudyState.SUBMITTED, StudyState.FAILED, StudyState.CANCELLING, StudyState.CANCELLED}
+    ),
+    StudyState.SUBMITTED: frozenset(
+        {StudyState.RUNNING, StudyState.QUEUED, StudyState.FAILED, StudyState.CANCELLING}
+    ),
+    StudyState.RUNNING: frozenset(
+        {StudyState.FINISHED, StudyState.FAILED, StudyState.QUEUED, StudyState.CANCELLING}
+    ),
+    StudyState.CANCELLING: frozenset({StudyState.CANCELLED}),
+}
+
+_TRIAL: Mapping[TrialState, frozenset[TrialState]] = {
+    TrialState.QUEUED: frozenset({TrialState.RUNNING, TrialState.FAILED, TrialState.CANCELLED}),
+    TrialState.RUNNING: frozenset(
+        {
+            TrialState.QUEUED,
+            TrialState.FINISHED,
+            TrialState.DIVERGED,
+            TrialState.FAILED,
+            TrialState.CANCELLED,
+        }
+    ),
+}
+
+
+def following(before: State) -> frozenset[State]:
+    """The states that may come next; empty where it has ended."""
+    match before:
+        case ComparisonState():
+            return frozenset(_COMPARISON.get(before, ()))
+        case StudyState():
+            return frozenset(_STUDY.get(before, ()))
+        case TrialState():
+            return frozenset(_TRIAL.get(before, ()))
+
+
+def allowed(before: State, after: State) -> bool:
+    """Whether the change may be made; staying in a state is no change and not allowed."""
+    return type(before) is type(after) and after in following(before)
+
+
+def check(before: State, after: State) -> None:
+    """Refuse a change that the table does not hold.
+
+    Raises:
+        TransitionRefused: Naming both states and what would be allowed.
+    """
+    if allowed(before, after):
+        return
+    subject = type(before).__name__.removesuffix("State").lower()
+    possible = ", ".join(sorted(following(before))) or "nothing, for it has ended"
+    raise TransitionRefused(f"a {subject} cannot go from {before} to {after}; allowed: {possible}")

@@ -1,0 +1,1 @@
+"""Reports and results in forms that people take away: text, HTML."""

@@ -1,0 +1,110 @@
+"""The tables of a report as rows of text, for the terminal and for HTML alike."""
+
+from dataclasses import dataclass
+
+from service.contracts import numbers
+from service.contracts.report import ContenderReport, PairReport, ProblemReport, TimeTo
+from service.contracts.spec import Outcome
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header and its rows, every cell as it is shown."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def contenders_table(problem: ProblemReport) -> Table:
+    """Each contender: best settings, final loss, time to the target, what its search cost."""
+    return Table(
+        header=(
+            "contender",
+            "best settings",
+            "final loss (95 %)",
+            f"{_time_name(problem.outcome)} to {numbers.loss(problem.target.value)} (95 %)",
+            "reached",
+            "whole run",
+            "tuning",
+        ),
+        rows=tuple(_contender_row(entry, problem) for entry in problem.contenders),
+    )
+
+
+def pairs_table(problem: ProblemReport) -> Table:
+    """Each pair: the ratio of the outcome, its interval and the tests."""
+    return Table(
+        header=(
+            "pair",
+            f"ratio of {_outcome_name(problem.outcome)}",
+            "95 %",
+            "p",
+            "corrected p",
+            "seeds",
+            "missed",
+            "better",
+        ),
+        rows=tuple(_pair_row(pair) for pair in problem.pairs),
+    )
+
+
+def _contender_row(entry: ContenderReport, problem: ProblemReport) -> tuple[str, ...]:
+    loss, cost = entry.final_loss, entry.tuning
+    time = _time_to(entry, problem.outcome)
+    bad = [f"{cost.diverged} diverged"] if cost.diverged else []
+    bad += [f"{cost.failed} failed"] if cost.failed else []
+    remark = f" ({', '.join(bad)})" if bad else ""
+    return (
+        entry.name + (" (winner)" if entry.name == problem.winner else ""),
+        numbers.settings(entry.settings),
+        numbers.with_span(loss.median, loss.low, loss.high, write=numbers.loss),
+        numbers.with_span(time.median, time.low, time.high),
+        f"{time.reached} of {time.runs}",
+        _whole_run(entry),
+        f"{numbers.counted(cost.trials, 'trial')}{remark}, {numbers.number(cost.worker_seconds)} s",
+    )
+
+
+def _whole_run(entry: ContenderReport) -> str:
+    seconds, gradients = entry.run_seconds.median, entry.run_gradients.median
+    if seconds is None or gradients is None:
+        return numbers.DASH
+    return f"{numbers.number(seconds)} s, {numbers.number(gradients)} gradients"
+
+
+def _pair_row(pair: PairReport) -> tuple[str, ...]:
+    ratio = pair.ratio
+    return (
+        f"{pair.first} / {pair.second}",
+        numbers.ratio(ratio.median),
+        numbers.span(ratio.low, ratio.high, write=numbers.ratio) or numbers.DASH,
+        numbers.p_value(pair.p_value),
+        numbers.p_value(pair.corrected_p),
+        str(pair.seeds),
+        str(pair.censored),
+        pair.better or numbers.DASH,
+    )
+
+
+def _time_to(entry: ContenderReport, outcome: Outcome) -> TimeTo:
+    match outcome:
+        case Outcome.EPOCHS:
+            return entry.epochs
+        case Outcome.STEPS:
+            return entry.steps
+        case _:
+            return entry.training_seconds
+
+
+def _time_name(outcome: Outcome) -> str:
+    return "seconds" if outcome in _IN_SECONDS else outcome.value
+
+
+def _outcome_name(outcome: Outcome) -> str:
+    return {
+        Outcome.TRAINING_SECONDS: "training seconds",
+        Outcome.FINAL_LOSS: "final training losses",
+    }.get(outcome, outcome.value)
+
+
+_IN_SECONDS = frozenset({Outcome.TRAINING_SECONDS, Outcome.FINAL_LOSS})

@@ -1,0 +1,170 @@
+"""The settings: environment variables that begin with KBFGS_, checked before anything starts."""
+
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsRefused(Exception):
+    """A setting is wrong; the message is one line that names it."""
+
+
+_SHORTEST_SECRET = 16
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
+
+
+class Settings(BaseSettings):
+    """Where everything lies and listens."""
+
+    model_config = SettingsConfigDict(env_prefix="KBFGS_", frozen=True, extra="ignore")
+
+    home: Path = Path("~/.kbfgs")
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    database_url: SecretStr = SecretStr("")
+    """By default, SQLite in ``home``."""
+    web_url: Annotated[str, Field(validate_default=True)] = ""
+    """Where drivers find the web; by default this machine's own."""
+    storage: str = ""
+    """Where checkpoints lie, for every worker to reach; by default in ``home``."""
+    secret: SecretStr = SecretStr("")
+    """Signs the study tokens; by default made at the first start and kept in ``home``."""
+    ray_url: str = "http://127.0.0.1:8265"
+    ray_token_path: Path | None = None
+    num_cpus: Annotated[int, Field(ge=1)] | None = None
+    """CPUs of the local Ray head; by default all of this machine's."""
+    heartbeat_limit: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds of silence after which a driver counts as lost."""
+    start_limit: Annotated[float, Field(gt=0)] = 300.0
+    """Seconds that a submitted driver may take until it is first heard of."""
+    tick: Annotated[float, Field(gt=0, le=60)] = 0.5
+    """Seconds between two looks of the dispatcher."""
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings of the environment.
+
+        Raises:
+            SettingsRefused: Naming every variable that is wrong.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            wrong = (
+                f"KBFGS_{str(detail['loc'][0]).upper()}: "
+                f"{detail['msg'].removeprefix('Value error, ')}"
+                for detail in error.errors(include_url=False, include_input=False)
+            )
+            raise SettingsRefused("; ".join(wrong)) from None
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and _driver(url.get_secret_value()) not in _DRIVERS:
+            # It may hold a password, so it is not repeated here.
+            raise ValueError("must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+        return url
+
+    @field_validator("web_url")
+    @classmethod
+    def _own_web(cls, url: str, info: ValidationInfo) -> str:
+        return url or f"http://127.0.0.1:{info.data.get('port')}"
+
+    @field_validator("web_url", "ray_url")
+    @classmethod
+    def _reachable(cls, url: str) -> str:
+        if not _is_web_address(url):
+            raise ValueError(f"must be http://HOST:PORT or https://HOST:PORT, got {url!r}")
+        return url.rstrip("/")
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url.get_secret_value() or f"sqlite:///{self.home / 'kbfgs.db'}"
+
+    @property
+    def storage_path(self) -> str:
+        """Where checkpoints lie."""
+        return self.storage or str(self.home / "storage")
+
+    def signing_secret(self) -> bytes:
+        """What signs the study tokens; made where there is none yet."""
+        given = self.secret.get_secret_value()
+        secret = _long_enough(given, "KBFGS_SECRET") if given else kept_secret(self.home / "secret")
+        return secret.encode()
+
+    def ray_token(self) -> str | None:
+        """The token of Ray's APIs, where there is one.
+
+        Raises:
+            SettingsRefused: Where its file cannot be read.
+        """
+        if self.ray_token_path is None:
+            return None
+        try:
+            return _long_enough(self.ray_token_path.read_text().strip(), "KBFGS_RAY_TOKEN_PATH")
+        except OSError as error:
+            raise SettingsRefused(
+                f"KBFGS_RAY_TOKEN_PATH: cannot read {self.ray_token_path}: {error.strerror}"
+            ) from error
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _driver(url: str) -> str | None:
+    """What a database's URL begins with; None where it is not a URL."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).drivername
+    except (ArgumentError, ValueError):
+        return None
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in a file that its owner alone can read, made where there is none yet.
+
+    Raises:
+        SettingsRefused: Where the file holds too little to be a secret.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        _make_secret(path)
+    return _long_enough(path.read_text().strip(), str(path))
+
+
+def _make_secret(path: Path) -> None:
+    """Put a whole secret there at once; somebody else's, made meanwhile, stays."""
+    descriptor, fresh = tempfile.mkstemp(dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+    finally:
+        os.unlink(fresh)
+
+
+def _long_enough(secret: str, where: str) -> str:
+    if len(secret) < _SHORTEST_SECRET:
+        needed = f"a secret needs at least {_SHORTEST_SECRET} characters"
+        raise SettingsRefused(f"{where}: {needed}, this has {len(secret)}")
+    return secret

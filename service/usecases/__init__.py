@@ -1,0 +1,1 @@
+"""What the service does: each public method opens one unit of work, or a few in a row."""

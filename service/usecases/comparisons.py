@@ -1,0 +1,225 @@
+"""Comparisons as people handle them: create, look at, cancel."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+
+from service.contracts.catalogue import Catalogue
+from service.contracts.plan import Plan
+from service.contracts.states import ENDED_STUDIES, ComparisonState, StudyState
+from service.contracts.views import (
+    ChangeEvent,
+    ComparisonPage,
+    ComparisonView,
+    Preview,
+    StudyView,
+)
+from service.domain import ids, planning
+from service.domain.errors import Forbidden, IdempotencyMismatch, NotFound
+from service.domain.ports import Clock, UnitOfWork, Units
+from service.domain.records import Actor, ComparisonRecord, Role
+from service.domain.rows import RememberedRequest
+from service.usecases import endings
+from service.usecases.ledger import Ledger
+from service.usecases.queueing import queue_study
+from service.usecases.views import comparison_views, study_views
+
+
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """What people may ask of comparisons."""
+
+    units: Units
+    catalogue: Catalogue
+    clock: Clock
+
+    def create(
+        self, document: object, *, actor: Actor, idempotency_key: str | None = None
+    ) -> ComparisonView:
+        """Store a comparison as queued; the dispatcher does the rest.
+
+        Args:
+            document: The spec, as parsed from JSON or YAML.
+            actor: Who asks; the comparison will be theirs.
+            idempotency_key: The same word and document again, under the same API key, give the
+                same comparison.
+
+        Raises:
+            InvalidSpec: Where the spec cannot be run; then nothing is stored.
+            IdempotencyMismatch: Where the key was used for another document.
+        """
+        spec = planning.read_spec(document, self.catalogue)
+        planned = planning.plan(spec, self.catalogue)
+        request = RememberedRequest(_digest(document), ids.new_comparison_id())
+        with self.units.write() as unit:
+            if idempotency_key is None or unit.requests.add(
+                actor.key_id, idempotency_key, request, at=self.clock.now()
+            ):
+                self._store(unit, request.comparison_id, planned, actor)
+                return self._view(unit, request.comparison_id)
+        return self._created_before(request, actor, idempotency_key)
+
+    def preview(self, document: object) -> Preview:
+        """What a spec would run.
+
+        Raises:
+            InvalidSpec: Where the spec cannot be run.
+        """
+        return planning.preview(planning.read_spec(document, self.catalogue), self.catalogue)
+
+    def page(
+        self,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        state: ComparisonState | None = None,
+    ) -> ComparisonPage:
+        """Some comparisons, newest first.
+
+        Args:
+            limit: How many at most.
+            cursor: The ``next_cursor`` of the page before.
+            state: Those in this state alone.
+
+        Raises:
+            NotFound: Where the cursor names no comparison.
+        """
+        with self.units.read() as unit:
+            if cursor is not None:
+                _found(unit, cursor)
+            records = unit.comparisons.page(limit + 1, before=cursor, state=state)
+            views = comparison_views(unit, records[:limit], now=self.clock.now())
+        more = len(records) > limit
+        return ComparisonPage(items=views, next_cursor=views[-1].id if more else None)
+
+    def get(self, comparison_id: str) -> ComparisonView:
+        """One comparison.
+
+        Raises:
+            NotFound: Where there is none of that id.
+        """
+        with self.units.read() as unit:
+            return self._view(unit, comparison_id)
+
+    def cancel(self, comparison_id: str, *, actor: Actor) -> ComparisonView:
+        """Stop a comparison: what waits is cancelled at once, what runs by the dispatcher.
+
+        Cancelling twice is cancelling once.
+
+        Raises:
+            NotFound: Where there is none of that id.
+            Forbidden: Where another key created it, and the asker is no admin.
+            TransitionRefused: Where it has finished or failed.
+        """
+        with self.units.write() as unit:
+            comparison = unit.comparisons.lock(comparison_id)
+            if comparison is None:
+                raise _not_found(comparison_id)
+            if actor.key_id != comparison.owner_key and not actor.role.covers(Role.ADMIN):
+                raise Forbidden(
+                    f"comparison {comparison_id} was created with the key {comparison.owner!r}: "
+                    "that key or an admin's may cancel it"
+                )
+            if comparison.state not in (ComparisonState.CANCELLING, ComparisonState.CANCELLED):
+                with Ledger(unit, comparison_id, actor=actor.name, clock=self.clock) as ledger:
+                    _cancel(unit, ledger, comparison, f"cancelled by {actor.name}")
+            return self._view(unit, comparison_id)
+
+    def studies(self, comparison_id: str) -> tuple[StudyView, ...]:
+        """A comparison's studies by number.
+
+        Raises:
+            NotFound: Where there is no such comparison.
+        """
+        with self.units.read() as unit:
+            _found(unit, comparison_id)
+            tallies = unit.trials.study_tallies(comparison_id)
+            return study_views(unit.studies.of(comparison_id), tallies)
+
+    def changes(
+        self, comparison_id: str, *, after: int = 0, limit: int = 1000
+    ) -> tuple[ChangeEvent, ...]:
+        """The changes of state with a number above ``after``, in order.
+
+        Raises:
+            NotFound: Where there is no such comparison.
+        """
+        with self.units.read() as unit:
+            _found(unit, comparison_id)
+            return unit.changes.after(comparison_id, after, limit=limit)
+
+    def last_steps(self, comparison_id: str) -> dict[str, int]:
+        """The last step of every trial that has points, by the trial's id."""
+        with self.units.read() as unit:
+            return dict(unit.trials.last_steps(comparison_id))
+
+    def _created_before(
+        self, request: RememberedRequest, actor: Actor, idempotency_key: str
+    ) -> ComparisonView:
+        """What an earlier request under the same word created, if it asked for the same."""
+        with self.units.read() as unit:
+            known = unit.requests.get(actor.key_id, idempotency_key)
+            assert known is not None, "the word is taken"
+            if known.body_digest != request.body_digest:
+                raise IdempotencyMismatch(
+                    f"the idempotency key {idempotency_key!r} was used for another request, "
+                    f"which created comparison {known.comparison_id}"
+                )
+            return self._view(unit, known.comparison_id)
+
+    def _store(self, unit: UnitOfWork, comparison_id: str, planned: Plan, actor: Actor) -> None:
+        comparison = ComparisonRecord(
+            id=comparison_id,
+            name=planned.spec.name,
+            state=ComparisonState.QUEUED,
+            reason="",
+            owner=actor.name,
+            owner_key=actor.key_id,
+            created_at=self.clock.now(),
+            started_at=None,
+            ended_at=None,
+            last_change=0,
+            verdict=None,
+            spec=planned.spec,
+            seeds=planned.seeds,
+        )
+        unit.comparisons.add(comparison)
+        with Ledger(unit, comparison.id, actor=actor.name, clock=self.clock) as ledger:
+            ledger.created("comparison", comparison.id, comparison.state)
+            for study in planned.studies:
+                queue_study(
+                    unit, ledger, comparison, study, catalogue=self.catalogue, clock=self.clock
+                )
+
+    def _view(self, unit: UnitOfWork, comparison_id: str) -> ComparisonView:
+        return comparison_views(unit, [_found(unit, comparison_id)], now=self.clock.now())[0]
+
+
+def _cancel(unit: UnitOfWork, ledger: Ledger, comparison: ComparisonRecord, reason: str) -> None:
+    ledger.comparison(comparison, ComparisonState.CANCELLING, reason)
+    running = False
+    for study in unit.studies.of(comparison.id):
+        if study.state is StudyState.QUEUED:
+            endings.cancel(unit, ledger, study, reason)
+        elif study.state not in ENDED_STUDIES:
+            ledger.study(study, StudyState.CANCELLING, reason)
+            running = True
+    if not running:
+        cancelling = replace(comparison, state=ComparisonState.CANCELLING)
+        ledger.comparison(cancelling, ComparisonState.CANCELLED, reason)
+
+
+def _digest(document: object) -> str:
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _found(unit: UnitOfWork, comparison_id: str) -> ComparisonRecord:
+    comparison = unit.comparisons.get(comparison_id)
+    if comparison is None:
+        raise _not_found(comparison_id)
+    return comparison
+
+
+def _not_found(comparison_id: str) -> NotFound:
+    return NotFound(f"there is no comparison {comparison_id}")

@@ -1,0 +1,166 @@
+"""Folds a batch of a driver's events into the rows: points, figures and states."""
+
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from service.contracts.events import (
+    EventBatch,
+    MetricPoint,
+    StudyEnded,
+    TrialEnded,
+    TrialPoint,
+    TrialStarted,
+)
+from service.contracts.states import FailureKind, TrialState
+from service.domain.errors import NotFound, TransitionRefused
+from service.domain.ports import UnitOfWork
+from service.domain.records import StudyRecord, TrialFigures, TrialRecord
+from service.usecases import endings
+from service.usecases.endings import AttemptLimits
+from service.usecases.ledger import Ledger
+
+
+@dataclass(slots=True)
+class Ingest:
+    """One batch on its way into the rows, within one transaction."""
+
+    unit: UnitOfWork
+    ledger: Ledger
+    study: StudyRecord
+    limits: AttemptLimits
+    _trials: dict[str, TrialRecord] = field(default_factory=dict)
+    _points: dict[tuple[int, int], MetricPoint] = field(default_factory=dict)
+    _figures: dict[int, TrialFigures] = field(default_factory=dict)
+    _changed: set[int] = field(default_factory=set)
+
+    def take(self, batch: EventBatch) -> None:
+        """Take the events in their order.
+
+        Raises:
+            NotFound: Where an event names a trial that the study does not have.
+            TransitionRefused: Where the table of states does not allow what an event says.
+        """
+        self._look_up(batch)
+        for event in batch.events:
+            match event:
+                case TrialPoint():
+                    self._point(event)
+                case TrialStarted():
+                    self._started(event)
+                case TrialEnded():
+                    self._ended(event)
+                case StudyEnded():
+                    self._flush()
+                    self._study_ended(event)
+                case _:
+                    assert_never(event)
+        self._flush()
+
+    def _look_up(self, batch: EventBatch) -> None:
+        named = {event.trial_id for event in batch.events if not isinstance(event, StudyEnded)}
+        self._trials = dict(self.unit.trials.named(self.study.id, named))
+        if unknown := sorted(named - self._trials.keys()):
+            raise NotFound(f"study {self.study.id} has no trial {unknown[0]}")
+
+    def _point(self, event: TrialPoint) -> None:
+        trial = self._trials[event.trial_id]
+        if trial.attempt != self.study.attempt:
+            raise TransitionRefused(
+                f"trial {trial.id} has not started in attempt {self.study.attempt}"
+            )
+        self._points[trial.key, event.point.step] = event.point
+        ended = trial.ended_at is not None
+        self._note(trial, following_figures(self._known(trial), event.point, ended=ended))
+
+    def _started(self, event: TrialStarted) -> None:
+        trial = self._trials[event.trial_id]
+        if not self.unit.events.first(trial.key, self.study.attempt, event.number):
+            return
+        if trial.state is not TrialState.RUNNING:
+            self.ledger.trial(trial, TrialState.RUNNING)
+        self.unit.trials.set_started(trial, self.study.attempt, event.environment)
+        self._flush()
+        self.unit.points.drop_after(trial.key, event.resumed_from_epoch)
+        kept = self.unit.points.of([trial.key])[trial.key]
+        figures = TrialFigures(
+            last_step=None,
+            highest_step=self._known(trial).highest_step,
+            epochs_done=0,
+            best_loss=None,
+            final_loss=None,
+            training_seconds=None,
+            worker_seconds=trial.worker_seconds,
+        )
+        for point in kept:
+            figures = following_figures(figures, point, ended=False)
+        self._note(trial, figures)
+        self._trials[trial.id] = replace(
+            trial, state=TrialState.RUNNING, attempt=self.study.attempt, started_at=event.at
+        )
+
+    def _ended(self, event: TrialEnded) -> None:
+        trial = self._trials[event.trial_id]
+        if not self.unit.events.first(trial.key, self.study.attempt, event.number):
+            return
+        after = TrialState(event.outcome)
+        failure = event.failure
+        if after is TrialState.FAILED and failure is None:
+            failure = FailureKind.BUG
+        self.ledger.trial(trial, after, event.message, failure=failure)
+        self._note(trial, replace(self._known(trial), worker_seconds=event.worker_seconds))
+        self._trials[trial.id] = replace(trial, state=after, ended_at=event.at)
+
+    def _study_ended(self, event: StudyEnded) -> None:
+        """Whatever the driver says: with every trial ended the study is done, else it is not."""
+        reason = event.message or "the driver ended before all of its trials had"
+        endings.lose(self.unit, self.ledger, self.study, reason, limits=self.limits)
+
+    def _known(self, trial: TrialRecord) -> TrialFigures:
+        """The figures of a trial with all that this batch has said of it."""
+        return self._figures.get(trial.key) or _stored_figures(trial)
+
+    def _note(self, trial: TrialRecord, figures: TrialFigures) -> None:
+        self._figures[trial.key] = figures
+        self._changed.add(trial.key)
+
+    def _flush(self) -> None:
+        points = [(key, point) for (key, _step), point in self._points.items()]
+        self.unit.points.upsert(self.study.attempt, points)
+        self.unit.trials.set_figures({key: self._figures[key] for key in self._changed})
+        self._points.clear()
+        self._changed.clear()
+
+
+def following_figures(before: TrialFigures, point: MetricPoint, *, ended: bool) -> TrialFigures:
+    """The figures of a trial after one more point.
+
+    An earlier point than the last one known changes the best loss alone, and the highest step
+    never falls. While a trial runs, the
+    seconds since it began stand for what it costs; its end says it exactly.
+    """
+    losses = [loss for loss in (before.best_loss, point.train_loss) if loss is not None]
+    best = min(losses, default=None)
+    if before.last_step is not None and point.step < before.last_step:
+        return replace(before, best_loss=best)
+    highest = point.step if before.highest_step is None else max(before.highest_step, point.step)
+    return TrialFigures(
+        last_step=point.step,
+        highest_step=highest,
+        epochs_done=point.epoch,
+        best_loss=best,
+        final_loss=point.train_loss,
+        training_seconds=point.training_seconds,
+        worker_seconds=before.worker_seconds if ended else point.elapsed_seconds,
+    )
+
+
+def _stored_figures(trial: TrialRecord) -> TrialFigures:
+    return TrialFigures(
+        last_step=trial.last_step,
+        highest_step=trial.highest_step,
+        epochs_done=trial.epochs_done,
+        best_loss=trial.best_loss,
+        final_loss=trial.final_loss,
+        training_seconds=trial.training_seconds,
+        worker_seconds=trial.worker_seconds,
+    )

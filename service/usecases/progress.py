@@ -1,0 +1,210 @@
+"""Moves a comparison on: tuning ended, finals queued, report stored, finished.
+
+Called after every batch that ends a study, and by the dispatcher on each tick. What is to be
+done is decided on a snapshot, outside of any write; the write is dropped where anything has
+changed since, so that two callers at once do it once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from service.contracts.catalogue import Catalogue
+from service.contracts.plan import PlannedStudy
+from service.contracts.report import Report
+from service.contracts.states import (
+    ENDED_COMPARISONS,
+    ENDED_STUDIES,
+    ComparisonState,
+    StudyKind,
+    StudyState,
+    TrialState,
+)
+from service.domain.planning import plan, plan_finals
+from service.domain.ports import Clock, UnitOfWork, Units
+from service.domain.records import ComparisonRecord, StudyRecord, TrialRecord
+from service.domain.results import ComparisonResults
+from service.domain.selection import select
+from service.usecases.ledger import Ledger
+from service.usecases.queueing import queue_study
+from service.usecases.results import read_results
+
+ACTOR = "service"
+
+Scoring = Callable[[ComparisonResults, Catalogue, datetime], Report]
+"""Makes the report of a comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFinals:
+    """The search on some problems is over: their finals can be queued."""
+
+    studies: tuple[PlannedStudy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Everything has ended, and there is something to report."""
+
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Everything has ended, and there is nothing to report."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseCancelled:
+    """The last study of a comparison that is being cancelled has ended."""
+
+
+Step = QueueFinals | Finish | Fail | CloseCancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Advances comparisons."""
+
+    units: Units
+    catalogue: Catalogue
+    clock: Clock
+    scoring: Scoring
+
+    def advance(self, comparison_id: str) -> bool:
+        """Do the next step of a comparison, if there is one to do.
+
+        Returns:
+            Whether something was done; then there may be more.
+        """
+        with self.units.read() as unit:
+            comparison = unit.comparisons.get(comparison_id)
+            if comparison is None or comparison.state in ENDED_COMPARISONS:
+                return False
+            step = self._decide(unit, comparison)
+        if step is None:
+            return False
+        with self.units.write() as unit:
+            current = unit.comparisons.lock(comparison_id)
+            if current is None or current.last_change != comparison.last_change:
+                return False
+            with Ledger(unit, comparison_id, actor=ACTOR, clock=self.clock) as ledger:
+                self._do(step, unit, ledger, current)
+        return True
+
+    def give_up(self, comparison_id: str, reason: str) -> None:
+        """Close a comparison that cannot be moved on, all of whose studies have ended."""
+        with self.units.write() as unit:
+            comparison = unit.comparisons.lock(comparison_id)
+            studies = unit.studies.of(comparison_id)
+            ended = all(study.state in ENDED_STUDIES for study in studies)
+            if comparison is None or comparison.state in ENDED_COMPARISONS or not ended:
+                return
+            with Ledger(unit, comparison_id, actor=ACTOR, clock=self.clock) as ledger:
+                ledger.comparison(comparison, ComparisonState.FAILED, reason)
+
+    def _decide(self, unit: UnitOfWork, comparison: ComparisonRecord) -> Step | None:
+        studies = unit.studies.of(comparison.id)
+        all_ended = all(study.state in ENDED_STUDIES for study in studies)
+        if comparison.state is ComparisonState.CANCELLING:
+            return CloseCancelled() if all_ended else None
+        if finals := self._finals(unit, comparison, studies):
+            return QueueFinals(finals)
+        if not all_ended:
+            return None
+        return self._ending(unit, comparison, studies)
+
+    def _finals(
+        self, unit: UnitOfWork, comparison: ComparisonRecord, studies: tuple[StudyRecord, ...]
+    ) -> tuple[PlannedStudy, ...]:
+        """The finals of every problem whose search has just ended with something chosen.
+
+        Their numbers follow from the plan alone, whichever problem is ready first.
+        """
+        ready = [
+            problem
+            for problem in comparison.spec.problems
+            if _search_ended(studies, problem) and not _has_finals(studies, problem)
+        ]
+        if not ready:
+            return ()
+        spec = comparison.spec
+        results = read_results(unit, comparison, complete=False, kind=StudyKind.TUNING)
+        searched = plan(spec, self.catalogue).studies
+        first_trial = sum(len(study.trials) for study in searched)
+        trials_each = len(spec.contenders) * spec.seeds
+        planned: list[PlannedStudy] = []
+        for problem in ready:
+            chosen = select(results, problem)
+            if chosen:
+                index = spec.problems.index(problem)
+                finals = plan_finals(
+                    spec,
+                    problem,
+                    chosen,
+                    comparison.seeds,
+                    study_number=len(searched) + index,
+                    first_trial_number=first_trial + index * trials_each,
+                )
+                planned.append(finals)
+        return tuple(planned)
+
+    def _ending(
+        self, unit: UnitOfWork, comparison: ComparisonRecord, studies: tuple[StudyRecord, ...]
+    ) -> Step:
+        results = read_results(unit, comparison, complete=True)
+        done = (TrialState.FINISHED, TrialState.DIVERGED)
+        if any(trial.kind is StudyKind.FINALS and trial.state in done for trial in results.trials):
+            return Finish(self.scoring(results, self.catalogue, self.clock.now()))
+        return Fail(_why(studies, unit.trials.of(comparison.id)))
+
+    def _do(
+        self, step: Step, unit: UnitOfWork, ledger: Ledger, comparison: ComparisonRecord
+    ) -> None:
+        match step:
+            case QueueFinals(studies=studies):
+                for planned in studies:
+                    queue_study(
+                        unit,
+                        ledger,
+                        comparison,
+                        planned,
+                        catalogue=self.catalogue,
+                        clock=self.clock,
+                    )
+            case Finish(report=report):
+                unit.reports.put(report)
+                verdict = " ".join(problem.sentence for problem in report.problems)
+                unit.comparisons.set_verdict(comparison.id, verdict)
+                ledger.comparison(comparison, ComparisonState.FINISHED)
+            case Fail(reason=reason):
+                ledger.comparison(comparison, ComparisonState.FAILED, reason)
+            case CloseCancelled():
+                ledger.comparison(comparison, ComparisonState.CANCELLED, comparison.reason)
+            case _:
+                assert_never(step)
+
+
+def _search_ended(studies: tuple[StudyRecord, ...], problem: str) -> bool:
+    return all(
+        study.state in ENDED_STUDIES
+        for study in studies
+        if study.problem == problem and study.kind is StudyKind.TUNING
+    )
+
+
+def _has_finals(studies: tuple[StudyRecord, ...], problem: str) -> bool:
+    return any(study.problem == problem and study.kind is StudyKind.FINALS for study in studies)
+
+
+def _why(studies: tuple[StudyRecord, ...], trials: tuple[TrialRecord, ...]) -> str:
+    """The first reason that a study or a trial gives, in a sentence about the whole."""
+    reasons = [study.reason for study in studies if study.state is StudyState.FAILED]
+    reasons += [trial.message for trial in trials if trial.state is TrialState.FAILED]
+    first = next(filter(None, reasons), "every trial of the search diverged")
+    in_finals = any(study.kind is StudyKind.FINALS for study in studies)
+    where = "no run of the finals ended well" if in_finals else "no trial of the search ended well"
+    return f"{where}: {first}"

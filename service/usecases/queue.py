@@ -1,0 +1,105 @@
+"""The dispatcher's side: the queue, its claims, and the closing of what was lost."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from service.contracts.states import (
+    ENDED_COMPARISONS,
+    ENDED_STUDIES,
+    ComparisonState,
+    StudyState,
+)
+from service.domain.ports import Clock, UnitOfWork, Units
+from service.domain.records import Capacity, StudyRecord
+from service.usecases import endings
+from service.usecases.endings import AttemptLimits
+from service.usecases.ledger import Ledger
+
+ACTOR = "dispatcher"
+_LIVE = (StudyState.SUBMITTED, StudyState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What the dispatcher may ask and tell."""
+
+    units: Units
+    clock: Clock
+    limits: AttemptLimits
+
+    def queued(self) -> tuple[StudyRecord, ...]:
+        """The studies that wait, in the order in which they are to be run."""
+        with self.units.read() as unit:
+            return unit.studies.queued()
+
+    def live(self) -> tuple[StudyRecord, ...]:
+        """The studies that a driver may be running, or is to be ended for."""
+        with self.units.read() as unit:
+            return unit.studies.live()
+
+    def unfinished(self) -> tuple[tuple[str, int], ...]:
+        """Id and last change of the comparisons that have not ended, oldest first."""
+        with self.units.read() as unit:
+            return unit.comparisons.live()
+
+    def studies_of_ended(self, comparison_id: str) -> tuple[StudyRecord, ...] | None:
+        """The studies of a comparison that has ended; None where it has not, or is not known."""
+        with self.units.read() as unit:
+            comparison = unit.comparisons.get(comparison_id)
+            if comparison is None or comparison.state not in ENDED_COMPARISONS:
+                return None
+            studies = unit.studies.of(comparison_id)
+        ended = all(study.state in ENDED_STUDIES for study in studies)
+        return studies if ended else None
+
+    def claim(self, study: StudyRecord) -> StudyRecord | None:
+        """Take a queued study for its next attempt; None where it is no longer to be had."""
+        with self.units.write() as unit:
+            comparison = unit.comparisons.lock(study.comparison_id, wait=False)
+            if comparison is None or not unit.studies.claim(study.id, at=self.clock.now()):
+                return None
+            with Ledger(unit, comparison.id, actor=ACTOR, clock=self.clock) as ledger:
+                if comparison.state is ComparisonState.QUEUED:
+                    ledger.comparison(comparison, ComparisonState.RUNNING)
+                ledger.claimed(replace(study, state=StudyState.QUEUED))
+            return unit.studies.get(study.id)
+
+    def waits(self, study: StudyRecord, reason: str) -> None:
+        """Say in the row why a queued study waits."""
+        if study.reason != reason:
+            with self.units.write() as unit:
+                unit.studies.set_reason(study.id, reason)
+
+    def lost(self, study: StudyRecord, reason: str) -> None:
+        """End an attempt whose driver is gone: finished, queued again or failed for good."""
+
+        def close(unit: UnitOfWork, ledger: Ledger, current: StudyRecord) -> None:
+            if current.state in _LIVE:
+                endings.lose(unit, ledger, current, reason, limits=self.limits)
+
+        self._close(study, close)
+
+    def cancelled(self, study: StudyRecord) -> None:
+        """Close a study that was to be cancelled and whose driver is gone."""
+
+        def close(unit: UnitOfWork, ledger: Ledger, current: StudyRecord) -> None:
+            if current.state is StudyState.CANCELLING:
+                endings.cancel(unit, ledger, current, current.reason)
+
+        self._close(study, close)
+
+    def note_capacity(self, capacity: Capacity) -> None:
+        """Store what the cluster has, for people to see."""
+        with self.units.write() as unit:
+            unit.cluster.put(capacity)
+
+    def _close(
+        self, study: StudyRecord, close: Callable[[UnitOfWork, Ledger, StudyRecord], None]
+    ) -> None:
+        """Close a study under its comparison's lock, unless another attempt has begun."""
+        with self.units.write() as unit:
+            unit.comparisons.lock(study.comparison_id)
+            current = unit.studies.get(study.id)
+            if current is not None and current.attempt == study.attempt:
+                with Ledger(unit, study.comparison_id, actor=ACTOR, clock=self.clock) as ledger:
+                    close(unit, ledger, current)

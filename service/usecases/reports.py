@@ -1,0 +1,93 @@
+"""Reports: the final one as it was stored, or an interim one from what there is so far."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from threading import Lock
+
+from service.contracts.catalogue import Catalogue
+from service.contracts.report import Report
+from service.domain.errors import NotFound
+from service.domain.ports import Clock, UnitOfWork, Units
+from service.domain.records import ComparisonRecord
+from service.usecases.progress import Scoring
+from service.usecases.results import read_results
+
+_KEPT = 32
+"""Comparisons whose interim report is kept."""
+
+Stamp = tuple[object, ...]
+"""Differs wherever a comparison's rows give another report."""
+
+
+@dataclass(slots=True)
+class InterimReports:
+    """The latest interim reports of this process: as long as nothing moves, none is made again."""
+
+    _kept: OrderedDict[str, tuple[Stamp, Report]] = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def get(self, comparison_id: str, stamp: Stamp) -> Report | None:
+        """The report of a comparison, where it was made of the same rows."""
+        with self._lock:
+            kept = self._kept.get(comparison_id)
+            return kept[1] if kept is not None and kept[0] == stamp else None
+
+    def put(self, stamp: Stamp, report: Report) -> None:
+        """Keep a report, and let the oldest one go."""
+        with self._lock:
+            self._kept[report.comparison_id] = (stamp, report)
+            self._kept.move_to_end(report.comparison_id)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """What people may ask about the verdict."""
+
+    units: Units
+    catalogue: Catalogue
+    clock: Clock
+    scoring: Scoring
+    _interim: InterimReports = field(default_factory=InterimReports)
+
+    def report(self, comparison_id: str) -> Report:
+        """The report of a comparison; interim while runs are missing.
+
+        An interim report is made once for each change and each point of its comparison.
+
+        Raises:
+            NotFound: Where there is no such comparison.
+        """
+        with self.units.read() as unit:
+            if stored := unit.reports.get(comparison_id):
+                return stored
+            comparison = _found(unit, comparison_id)
+            stamp = (comparison.last_change, *unit.trials.stamp(comparison_id))
+            if kept := self._interim.get(comparison_id, stamp):
+                return kept
+            results = read_results(unit, comparison, complete=False)
+        report = self.scoring(results, self.catalogue, self.clock.now())
+        self._interim.put(stamp, report)
+        return report
+
+    def html(self, comparison_id: str) -> str:
+        """The report as one self-contained page.
+
+        Raises:
+            NotFound: Where there is no such comparison.
+        """
+        from service.exports.html import render_html
+
+        report = self.report(comparison_id)
+        with self.units.read() as unit:
+            comparison = _found(unit, comparison_id)
+            results = read_results(unit, comparison, complete=report.status == "final")
+        return render_html(report, results)
+
+
+def _found(unit: UnitOfWork, comparison_id: str) -> ComparisonRecord:
+    comparison = unit.comparisons.get(comparison_id)
+    if comparison is None:
+        raise NotFound(f"there is no comparison {comparison_id}")
+    return comparison

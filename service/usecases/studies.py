@@ -1,0 +1,161 @@
+"""The driver's side: what it is assigned, what it reports, its signs of life."""
+
+from dataclasses import dataclass, replace
+
+from service.contracts.catalogue import Catalogue
+from service.contracts.events import (
+    EventBatch,
+    EventReceipt,
+    Heartbeat,
+    HeartbeatReply,
+    StudyEnded,
+)
+from service.contracts.plan import PlannedStudy, PlannedTrial, StudyAssignment
+from service.contracts.states import ENDED_TRIALS, StudyState
+from service.domain.errors import Forbidden, NotFound, StaleAttempt
+from service.domain.planning import study_assignment
+from service.domain.ports import Clock, UnitOfWork, Units
+from service.domain.records import ComparisonRecord, StudyRecord
+from service.domain.tokens import StudyClaim, verify
+from service.usecases.endings import AttemptLimits
+from service.usecases.ingest import Ingest
+from service.usecases.ledger import Ledger
+from service.usecases.progress import Progress
+
+ACTOR = "driver"
+_TAKEN = (StudyState.SUBMITTED, StudyState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Studies:
+    """What drivers may ask and tell."""
+
+    units: Units
+    catalogue: Catalogue
+    clock: Clock
+    progress: Progress
+    limits: AttemptLimits
+    secret: bytes
+
+    def authorize(self, study_id: str, token: str) -> StudyClaim:
+        """What the token allows.
+
+        Raises:
+            Unauthenticated: Where the token is not good.
+            Forbidden: Where it is another study's.
+        """
+        claim = verify(self.secret, token, now=self.clock.now())
+        if claim.study_id != study_id:
+            raise Forbidden(f"this token is not for study {study_id}")
+        return claim
+
+    def assignment(self, study_id: str, *, attempt: int) -> StudyAssignment:
+        """The study's trials that have not ended, for the current attempt.
+
+        Raises:
+            NotFound: Where there is no such study.
+            StaleAttempt: Where the attempt is not the current one.
+        """
+        with self.units.read() as unit:
+            study = _found(unit, study_id)
+            if study.attempt != attempt or study.state not in _TAKEN:
+                raise _stale(study, attempt)
+            comparison = unit.comparisons.get(study.comparison_id)
+            assert comparison is not None, "a foreign key holds it"
+            trials = unit.trials.of(study.comparison_id, study_id=study_id)
+        planned = PlannedStudy(
+            number=study.number,
+            kind=study.kind,
+            problem=study.problem,
+            contender=study.contender,
+            trials=tuple(
+                PlannedTrial(
+                    number=trial.number,
+                    contender=trial.contender,
+                    point=trial.point,
+                    seed=trial.seed,
+                )
+                for trial in trials
+            ),
+        )
+        return study_assignment(
+            comparison.spec,
+            self.catalogue,
+            planned,
+            comparison_id=comparison.id,
+            attempt=attempt,
+            ended={trial.number for trial in trials if trial.state in ENDED_TRIALS},
+        )
+
+    def record(self, study_id: str, batch: EventBatch) -> EventReceipt:
+        """Take a batch of events; what was taken before changes nothing.
+
+        Raises:
+            NotFound: Where there is no such study, or it has no such trial.
+            StaleAttempt: Where the attempt is not the current one, or the study not live.
+            TransitionRefused: Where the table of states does not allow what an event says.
+        """
+        ends = any(isinstance(event, StudyEnded) for event in batch.events)
+        with self.units.write() as unit:
+            comparison, study = _locked(unit, study_id)
+            if not (ends and _repeats_end(study, batch.attempt)):
+                if study.attempt != batch.attempt or study.state not in _TAKEN:
+                    raise _stale(study, batch.attempt)
+                with Ledger(unit, comparison.id, actor=ACTOR, clock=self.clock) as ledger:
+                    study = self._heard(unit, ledger, study)
+                    Ingest(unit, ledger, study, self.limits).take(batch)
+        if ends:
+            self.progress.advance(study.comparison_id)
+        return EventReceipt(accepted=len(batch.events))
+
+    def heartbeat(self, study_id: str, beat: Heartbeat) -> HeartbeatReply:
+        """Note that the driver lives; no trial is ended by the reply yet.
+
+        Raises:
+            NotFound: Where there is no such study.
+            StaleAttempt: Where the attempt is not the current one, or the study not live.
+        """
+        with self.units.write() as unit:
+            if unit.studies.beat(study_id, beat.attempt, at=self.clock.now()):
+                return HeartbeatReply()
+            comparison, study = _locked(unit, study_id)
+            if _repeats_end(study, beat.attempt):
+                return HeartbeatReply()
+            if study.attempt != beat.attempt or study.state not in _TAKEN:
+                raise _stale(study, beat.attempt)
+            with Ledger(unit, comparison.id, actor=ACTOR, clock=self.clock) as ledger:
+                self._heard(unit, ledger, study)
+        return HeartbeatReply()
+
+    def _heard(self, unit: UnitOfWork, ledger: Ledger, study: StudyRecord) -> StudyRecord:
+        """Note a sign of life; the first one of an attempt means that it runs."""
+        if study.state is StudyState.SUBMITTED:
+            ledger.study(study, StudyState.RUNNING)
+        unit.studies.beat(study.id, study.attempt, at=self.clock.now())
+        return replace(study, state=StudyState.RUNNING)
+
+
+def _found(unit: UnitOfWork, study_id: str) -> StudyRecord:
+    study = unit.studies.get(study_id)
+    if study is None:
+        raise NotFound(f"there is no study {study_id}")
+    return study
+
+
+def _locked(unit: UnitOfWork, study_id: str) -> tuple[ComparisonRecord, StudyRecord]:
+    """The study as it is while its comparison is held."""
+    comparison = unit.comparisons.lock(_found(unit, study_id).comparison_id)
+    assert comparison is not None, "a foreign key holds it"
+    return comparison, _found(unit, study_id)
+
+
+def _repeats_end(study: StudyRecord, attempt: int) -> bool:
+    """Whether a driver that has ended its study well still speaks, having missed the answer."""
+    return study.attempt == attempt and study.state is StudyState.FINISHED
+
+
+def _stale(study: StudyRecord, attempt: int) -> StaleAttempt:
+    return StaleAttempt(
+        f"attempt {attempt} of study {study.id} is over: the study is {study.state}, "
+        f"its attempt {study.attempt}"
+    )

@@ -1,0 +1,26 @@
+"""A service of its own for each test, or for each module whose tests leave nothing behind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import api_site
+from tests.support.api_site import Site
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return api_site.empty_database(tmp_path_factory.mktemp("database"))
+
+
+@pytest.fixture
+def site(tmp_path: Path, empty_database: Path) -> Iterator[Site]:
+    with api_site.site(tmp_path / "home", empty_database) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def quiet_site(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Site]:
+    with api_site.site(tmp_path_factory.mktemp("site") / "home", empty_database) as made:
+        yield made

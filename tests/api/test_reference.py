@@ -1,0 +1,130 @@
+"""The API describes itself in full, and answers as it says."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fastapi.openapi.models import OpenAPI
+from jsonschema import Draft202012Validator
+
+from service.contracts.spec import ComparisonSpec
+from tests.support.api_site import SPEC, Site
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def reference(quiet_site: Site) -> dict[str, Any]:
+    answer = quiet_site.asker().get("/v1/openapi.json")
+    document: dict[str, Any] = answer.raise_for_status().json()
+    return document
+
+
+def operations(reference: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in reference["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def everything(value: object) -> Iterator[dict[str, Any]]:
+    """Every object in a document."""
+    if isinstance(value, dict):
+        yield value
+        for entry in value.values():
+            yield from everything(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from everything(entry)
+
+
+def test_it_is_valid_openapi(reference: dict[str, Any]) -> None:
+    assert OpenAPI.model_validate(reference).openapi.startswith("3.1")
+    schemas = reference["components"]["schemas"]
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+    named = {entry["$ref"] for entry in everything(reference) if "$ref" in entry}
+    assert named
+    assert named <= {f"#/components/schemas/{name}" for name in schemas}
+    ids = [operation["operationId"] for _, _, operation in operations(reference)]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_operation_says_what_it_does_and_how_it_refuses(reference: dict[str, Any]) -> None:
+    for method, path, operation in operations(reference):
+        assert operation["description"], path
+        assert operation["tags"], path
+        if not path.startswith("/v1"):
+            continue
+        assert operation["security"], path
+        answers = operation["responses"]
+        assert {"401", "422"} <= set(answers)
+        if method == "post" and "requestBody" in operation:
+            assert {"400", "413", "415"} <= set(answers), path
+        if "{" in path:
+            assert "404" in answers, path
+        for status, answer in answers.items():
+            if status >= "400":
+                assert set(answer["content"]) == {"application/problem+json"}, path
+
+
+def test_the_example_is_the_demo_and_can_be_run(
+    quiet_site: Site, reference: dict[str, Any]
+) -> None:
+    schema = reference["components"]["schemas"]["ComparisonSpec"]
+    (example,) = schema["examples"]
+    assert example == yaml.safe_load((ROOT / "examples" / "demo.yaml").read_text())
+    assert quiet_site.asker().post("/v1/comparisons:preview", json=example).status_code == 200
+    create = reference["paths"]["/v1/comparisons"]["post"]["requestBody"]["content"]
+    assert set(create) == {"application/json", "application/yaml"}
+
+
+def test_optional_fields_of_a_spec_are_not_required(reference: dict[str, Any]) -> None:
+    required = set(reference["components"]["schemas"]["ComparisonSpec"]["required"])
+    fields = ComparisonSpec.model_fields.items()
+    assert required == {name for name, field in fields if field.is_required()}
+
+
+def test_answers_are_as_described(site: Site, reference: dict[str, Any]) -> None:
+    asker = site.asker()
+    created = asker.post("/v1/comparisons", json=SPEC)
+    comparison = created.json()["id"]
+    answers = {
+        ("post", "/v1/comparisons"): created,
+        ("post", "/v1/comparisons:preview"): asker.post("/v1/comparisons:preview", json=SPEC),
+        ("post", "/v1/login-links"): asker.post("/v1/login-links"),
+        ("get", "/v1/comparisons"): asker.get("/v1/comparisons"),
+        ("get", "/v1/problems"): asker.get("/v1/problems"),
+        ("get", "/v1/optimizers"): asker.get("/v1/optimizers"),
+    }
+    one = "/v1/comparisons/{comparison_id}"
+    for part in ("", "/studies", "/trials", "/metrics", "/report"):
+        answers["get", one + part] = asker.get(f"/v1/comparisons/{comparison}{part}")
+    refusal = asker.post("/v1/comparisons", json={**SPEC, "seeds": 0})
+    for (method, path), answer in answers.items():
+        described = reference["paths"][path][method]["responses"][str(answer.status_code)]
+        hold(answer.json(), described["content"]["application/json"]["schema"], reference)
+    hold(refusal.json(), {"$ref": "#/components/schemas/Problem"}, reference)
+    with pytest.raises(AssertionError):
+        hold({"type": 3}, {"$ref": "#/components/schemas/Problem"}, reference)
+
+
+def hold(value: object, schema: dict[str, Any], reference: dict[str, Any]) -> None:
+    """A value against a schema of the reference."""
+    whole = {**schema, "components": reference["components"]}
+    errors = [error.message for error in Draft202012Validator(whole).iter_errors(value)]
+    assert not errors
+
+
+def test_importing_the_commands_stays_light() -> None:
+    probe = "import json, sys, api.client.__main__; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run(
+        [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(json.loads(run.stdout))
+    assert "api.client.commands" in loaded
+    assert not loaded & {"fastapi", "sqlalchemy", "starlette", "torch", "ray", "numpy", "jinja2"}

@@ -1,0 +1,97 @@
+"""Options are checked when they are given, with the value and the way out."""
+
+import dataclasses
+import inspect
+import math
+
+import pytest
+
+import kbfgs
+from kbfgs import KBFGS, ConfigurationError, KBFGSConfig, Safeguard
+from tests.support.networks import closure_for, data, network
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"damping": -1.0}, "damping must be > 0, got -1.0"),
+        ({"damping": 0.0}, "damping must be > 0, got 0.0"),
+        ({"lr": 0.0}, "lr must be > 0, got 0.0"),
+        ({"lr": math.nan}, "lr must be > 0, got nan"),
+        ({"lr": math.inf}, "lr must be > 0, got inf"),
+        ({"other_lr": -1e-3}, "other_lr must be > 0, got -0.001"),
+        ({"momentum": 1.0}, "momentum must be >= 0 and < 1, got 1.0"),
+        ({"factor_decay": -0.1}, "factor_decay must be >= 0 and < 1, got -0.1"),
+        ({"weight_decay": -1e-5}, "weight_decay must be >= 0, got -1e-05"),
+        ({"powell": 0.0}, "powell must be > 0 and < 1, got 0.0"),
+        ({"max_factor_dim": 0}, "max_factor_dim must be >= 1, got 0"),
+        ({"reduce": "sum"}, "reduce must be 'vectors' or None, got 'sum'"),
+        ({"reduce": "matrices"}, "reduce='matrices' is not supported yet: use reduce='vectors'"),
+        ({"row_weighting": "x"}, "row_weighting must be 'hook', 'loss' or None, got 'x'"),
+    ],
+)
+def test_options_out_of_bounds_are_refused(options, message):
+    with pytest.raises(ConfigurationError) as raised:
+        KBFGSConfig(**options)
+    assert str(raised.value).startswith(message)
+    with pytest.raises(ConfigurationError):
+        KBFGS(network(3, 2), **options)
+
+
+@pytest.mark.parametrize(("option", "value"), [("cap", 0.0), ("loss_floor", -1.0)])
+def test_safeguard_bounds(option, value):
+    with pytest.raises(ConfigurationError, match=f"safeguard.{option} must be > 0, got {value}"):
+        Safeguard(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"memory": 100}, "memory=100 is not supported yet: leave it out for dense factors"),
+        ({"curvature_fraction": 0.25}, "curvature_fraction=0.25 is not supported yet"),
+        ({"update_every": 4}, "update_every=4 is not supported yet"),
+        ({"grad_scaler": "scaler"}, "grad_scaler='scaler' is not supported yet: train in float32"),
+    ],
+)
+def test_keywords_that_are_not_supported_yet_are_refused(options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        KBFGS(network(3, 2), **options)
+
+
+def test_their_neutral_values_pass():
+    KBFGS(network(3, 2), memory=None, curvature_fraction=1.0, update_every=1, grad_scaler=None)
+
+
+def test_an_unknown_keyword_is_a_type_error():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'learning_rate'"):
+        KBFGS(network(3, 2), learning_rate=0.1)
+
+
+def test_a_curvature_closure_is_refused():
+    model = network(3, 2)
+    opt = KBFGS(model)
+    closure = closure_for(opt, model, *data(5, 3, 2))
+    with pytest.raises(ConfigurationError, match="curvature_closure is not supported yet"):
+        opt.step(closure, curvature_closure=closure)
+
+
+def test_the_constructor_and_the_config_have_the_same_options_and_defaults():
+    parameters = inspect.signature(KBFGS.__init__).parameters
+    options = {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if name not in ("self", "model", "unsupported")
+    }
+    assert options == {field.name: field.default for field in dataclasses.fields(KBFGSConfig)}
+
+
+def test_the_config_is_frozen_and_readable():
+    opt = KBFGS(network(3, 2), 0.2, 0.5)
+    assert (opt.config.lr, opt.config.damping) == (0.2, 0.5)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        opt.config.lr = 1.0
+
+
+def test_the_package_names_its_version_and_exports():
+    assert kbfgs.__version__ == "0.1.0"
+    assert all(hasattr(kbfgs, name) for name in kbfgs.__all__)

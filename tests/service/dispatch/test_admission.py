@@ -1,0 +1,131 @@
+"""Which studies start: laws that hold for every queue, then the cases that matter here."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.contracts.states import StudyKind, StudyState
+from service.dispatch.admission import admit
+from service.domain.records import Capacity, Node, StudyRecord
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def a_study(
+    number: int,
+    *,
+    kind: StudyKind = StudyKind.TUNING,
+    trials: int = 8,
+    cpus: float = 1,
+    gpus: float = 0,
+) -> StudyRecord:
+    return StudyRecord(
+        id=f"a-s{number}",
+        comparison_id="a",
+        number=number,
+        kind=kind,
+        problem="p",
+        contender=None,
+        state=StudyState.QUEUED,
+        reason="",
+        attempt=0,
+        fruitless=0,
+        reached=0,
+        trials=trials,
+        cpus=cpus,
+        gpus=gpus,
+        created_at=NOW,
+        submitted_at=None,
+        last_heartbeat=None,
+        started_at=None,
+        ended_at=None,
+    )
+
+
+def a_cluster(*cpus: float, gpus: float = 0) -> Capacity:
+    return Capacity(at=NOW, reachable=True, nodes=tuple(Node(each, gpus) for each in cpus))
+
+
+STUDIES = st.lists(
+    st.builds(
+        a_study,
+        st.integers(0, 99),
+        kind=st.sampled_from(StudyKind),
+        trials=st.integers(1, 20),
+        cpus=st.sampled_from([0.5, 1, 2, 3]),
+        gpus=st.sampled_from([0, 0.5, 1]),
+    ),
+    max_size=8,
+)
+CLUSTERS = st.builds(
+    lambda cpus, gpus: a_cluster(*cpus, gpus=gpus),
+    st.lists(st.integers(0, 8), max_size=3),
+    st.integers(0, 2),
+)
+
+
+@given(queue=STUDIES, capacity=CLUSTERS)
+def test_nobody_gets_more_than_there_is_and_finals_are_alone(
+    queue: list[StudyRecord], capacity: Capacity
+) -> None:
+    admission = admit(queue, [], capacity)
+    slots = [min(study.trials, capacity.slots(study.cpus, study.gpus)) for study in queue]
+    assert len(admission.admitted) + len(admission.waiting) == len(queue)
+    taken = [
+        (many * study.cpus, many * study.gpus)
+        for many, study in zip(slots, queue, strict=True)
+        if any(study is one for one in admission.admitted)
+    ]
+    assert sum(cpus for cpus, _ in taken) <= capacity.cpus + 1e-6
+    assert sum(gpus for _, gpus in taken) <= capacity.gpus + 1e-6
+    if any(study.kind is StudyKind.FINALS for study in admission.admitted):
+        assert len(admission.admitted) == 1
+    assert all(reason for _, reason in admission.waiting)
+
+
+@given(queue=STUDIES, capacity=CLUSTERS)
+def test_an_empty_cluster_takes_the_first_study_that_fits_it(
+    queue: list[StudyRecord], capacity: Capacity
+) -> None:
+    admitted = admit(queue, [], capacity).admitted
+    fitting = [study for study in queue if capacity.slots(study.cpus, study.gpus)]
+    assert admitted[:1] == tuple(fitting[:1])
+
+
+@given(queue=STUDIES, live=STUDIES, capacity=CLUSTERS)
+def test_nobody_overtakes_one_that_could_run(
+    queue: list[StudyRecord], live: list[StudyRecord], capacity: Capacity
+) -> None:
+    admission = admit(queue, live, capacity)
+    fitting = [study for study in queue if capacity.slots(study.cpus, study.gpus)]
+    assert list(admission.admitted) == fitting[: len(admission.admitted)]
+
+
+def test_four_cpus_hold_two_small_studies() -> None:
+    queue = [a_study(number, trials=2) for number in range(3)]
+    assert len(admit(queue, [], a_cluster(4)).admitted) == 2
+
+
+def test_nothing_starts_beside_finals() -> None:
+    finals = a_study(0, kind=StudyKind.FINALS)
+    admission = admit([a_study(1, trials=1)], [finals], a_cluster(64))
+    assert not admission.admitted
+    assert admission.waiting[0][1] == "waiting: finals run alone"
+
+
+def test_finals_at_the_head_hold_back_those_behind() -> None:
+    queue = [a_study(1, kind=StudyKind.FINALS), a_study(2, trials=1)]
+    admission = admit(queue, [a_study(0, trials=1)], a_cluster(64))
+    assert not admission.admitted
+
+
+def test_a_trial_does_not_span_two_machines() -> None:
+    admission = admit([a_study(0, cpus=4)], [], a_cluster(2, 2, 2))
+    assert not admission.admitted
+    assert "the largest there is has 2 CPUs" in admission.waiting[0][1]
+
+
+def test_a_cluster_without_machines_is_waited_for() -> None:
+    admission = admit([a_study(0)], [], a_cluster())
+    assert admission.waiting[0][1] == "waiting for the cluster to have a machine"

@@ -1,0 +1,56 @@
+"""Selection: which point a search chose."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.contracts.states import StudyKind, TrialState
+from service.domain.results import TrialResult
+from service.domain.selection import choose, select
+from tests.support.comparisons import PROBLEM, a_spec, a_trial, results
+
+
+def tried(*losses: float | None, number: int, **fields: object) -> TrialResult:
+    point = {"lr": float(number)}
+    return a_trial("adam", losses, number=number, kind=StudyKind.TUNING, point=point, **fields)
+
+
+def test_the_lowest_loss_at_the_end_is_chosen_not_the_lowest_on_the_way() -> None:
+    assert choose([tried(100, 10, 60, number=0), tried(100, 70, 50, number=1)]) == {"lr": 1.0}
+
+
+def test_equal_losses_go_to_the_lower_number() -> None:
+    assert choose([tried(9, 5, number=3), tried(9, 5, number=1)]) == {"lr": 1.0}
+
+
+def test_a_trial_that_did_not_finish_is_never_chosen() -> None:
+    bad = [
+        tried(9, 1, number=number, state=state)
+        for number, state in enumerate(TrialState)
+        if state is not TrialState.FINISHED
+    ]
+    assert choose(bad) is None
+    assert choose([*bad, tried(9, 8, number=9)]) == {"lr": 9.0}
+
+
+def test_a_finished_trial_without_a_finite_loss_is_not_chosen() -> None:
+    assert choose([tried(9, None, number=0), tried(number=1)]) is None
+
+
+@given(st.permutations(range(5)))
+def test_the_choice_does_not_depend_on_the_order_of_trials(order: list[int]) -> None:
+    trials = [tried(9, loss, number=number) for number, loss in enumerate([4, 2, 3, 2, 5])]
+    assert choose([trials[index] for index in order]) == {"lr": 1.0}
+
+
+def test_each_contender_gets_its_own_point_from_the_search_alone() -> None:
+    spec = a_spec("kbfgs", "adam", "sgd")
+    trials = [
+        a_trial("adam", [9, 5], kind=StudyKind.TUNING, point={"lr": 1.0}),
+        a_trial("adam", [9, 1], kind=StudyKind.FINALS, point={"lr": 2.0}),
+        a_trial("sgd", [9, 7], kind=StudyKind.TUNING, point={"lr": 3.0}),
+        a_trial("kbfgs", [9], kind=StudyKind.TUNING, state=TrialState.DIVERGED),
+    ]
+    chosen = select(results(spec, trials), PROBLEM)
+    assert chosen == {"adam": {"lr": 1.0}, "sgd": {"lr": 3.0}}
+    assert list(chosen) == ["adam", "sgd"]
+    assert select(results(spec, trials), "another-problem") == {}

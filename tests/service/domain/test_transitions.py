@@ -1,0 +1,62 @@
+"""The table of states."""
+
+from itertools import product
+
+import pytest
+
+from service.contracts.states import (
+    ENDED_COMPARISONS,
+    ENDED_STUDIES,
+    ENDED_TRIALS,
+    ComparisonState,
+    StudyState,
+    TrialState,
+)
+from service.domain.errors import TransitionRefused
+from service.domain.transitions import State, allowed, check
+
+COMPARISON = {
+    "queued": "running failed cancelling",
+    "running": "finished failed cancelling",
+    "cancelling": "cancelled",
+}
+STUDY = {
+    "queued": "submitted failed cancelling cancelled",
+    "submitted": "running queued failed cancelling",
+    "running": "finished failed queued cancelling",
+    "cancelling": "cancelled",
+}
+TRIAL = {
+    "queued": "running failed cancelled",
+    "running": "queued finished diverged failed cancelled",
+}
+
+
+@pytest.mark.parametrize(
+    ("states", "table"), [(ComparisonState, COMPARISON), (StudyState, STUDY), (TrialState, TRIAL)]
+)
+def test_exactly_the_changes_of_the_table_are_allowed(
+    states: type[State], table: dict[str, str]
+) -> None:
+    for before, after in product(states, states):
+        assert allowed(before, after) == (after in table.get(before, "").split()), (before, after)
+
+
+@pytest.mark.parametrize(
+    "ended", [*sorted(ENDED_COMPARISONS), *sorted(ENDED_STUDIES), *sorted(ENDED_TRIALS)]
+)
+def test_what_has_ended_stays_as_it_is(ended: State) -> None:
+    assert not any(allowed(ended, after) for after in type(ended))
+    with pytest.raises(TransitionRefused, match="has ended"):
+        check(ended, type(ended)("queued"))
+
+
+def test_states_of_different_things_do_not_mix() -> None:
+    assert not allowed(TrialState.QUEUED, StudyState.SUBMITTED)
+    assert not allowed(ComparisonState.QUEUED, TrialState.RUNNING)
+
+
+def test_a_refusal_says_what_would_be_allowed() -> None:
+    with pytest.raises(TransitionRefused, match=r"a study cannot go from cancelling to running"):
+        check(StudyState.CANCELLING, StudyState.RUNNING)
+    check(StudyState.CANCELLING, StudyState.CANCELLED)

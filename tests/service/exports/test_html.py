@@ -1,0 +1,148 @@
+"""The report as one self-contained page."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from service.contracts.catalogue import built_in
+from service.contracts.spec import Outcome
+from service.contracts.states import TrialState
+from service.domain.results import ComparisonResults, TrialResult
+from service.domain.scoring import score
+from service.exports.figures import loss_figure
+from service.exports.html import render_html
+from service.exports.palette import (
+    FURTHER_COLOURS,
+    OPTIMIZER_COLOURS,
+    contender_colours,
+)
+from tests.support.comparisons import NOW, PROBLEM, a_spec, a_trial, reaching, results, searched
+
+SPREAD = [0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03, 1.04]
+WON = reaching(
+    a_spec(name="<K-BFGS> & friends"),
+    {"kbfgs": [4 * v for v in SPREAD], "adam": [10 * v for v in reversed(SPREAD)]},
+)
+
+
+class Page(HTMLParser):
+    """Collects what a page asks a browser to do, and what it says."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def page_of(outcome: ComparisonResults) -> str:
+    return render_html(score(outcome, built_in(), now=NOW), outcome)
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    """The page of a comparison that was won."""
+    return page_of(WON)
+
+
+def test_the_verdict_comes_first_and_the_figures_follow(text: str) -> None:
+    words = Page(text).words
+    sentence = "K-BFGS reaches 50.0 in 0.40× Adam's time"
+    assert words.index(sentence) < words.index("best settings") < words.index("How it was run")
+    assert text.count("<svg") == 2
+    for colour in ("kbfgs", "adam"):
+        assert OPTIMIZER_COLOURS[colour].lower() in text.lower()
+
+
+def test_nothing_is_fetched_and_nothing_is_run(text: str) -> None:
+    page = Page(text)
+    assert not {"script", "link", "img", "iframe", "object", "embed", "base"} & set(page.tags)
+    for name, value in page.attributes:
+        assert not name.startswith("on")
+        if name in {"href", "xlink:href", "src", "action"}:
+            assert value.startswith("#")
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+
+
+def test_what_people_wrote_is_text_not_markup(text: str) -> None:
+    assert "<K-BFGS>" not in text
+    assert "<K-BFGS> & friends" in Page(text).words
+
+
+def test_the_same_results_give_the_same_page(text: str) -> None:
+    assert page_of(WON) == text
+
+
+def test_an_interim_report_is_marked() -> None:
+    spec = a_spec()
+    page = Page(page_of(results(spec, searched(spec), complete=False)))
+    assert "interim" in page.words
+    assert "svg" not in page.tags
+
+
+@pytest.mark.parametrize(
+    "finals",
+    [
+        [],
+        [a_trial("kbfgs", [100, None], state=TrialState.DIVERGED)],
+        [a_trial("kbfgs", [None], state=TrialState.DIVERGED)],
+        [a_trial("kbfgs", [0.0, -5.0])],
+        [a_trial("kbfgs", [100])],
+        [a_trial("kbfgs", [100, 50], state=TrialState.RUNNING)],
+    ],
+)
+def test_odd_results_still_give_a_page(finals: list[TrialResult]) -> None:
+    spec = a_spec()
+    outcome = results(spec, [*searched(spec), *finals])
+    sentence = score(outcome, built_in(), now=NOW).problems[0].sentence
+    assert sentence in Page(page_of(outcome)).words
+
+
+def test_curves_need_finals() -> None:
+    spec = a_spec()
+    drawn = loss_figure(
+        results(spec, searched(spec)), PROBLEM, Outcome.EPOCHS, colours={}, target=None
+    )
+    assert drawn is None
+
+
+def test_the_line_is_the_median_over_the_seeds() -> None:
+    spec = a_spec("kbfgs")
+    runs = [a_trial("kbfgs", [100, loss], seed=seed) for seed, loss in enumerate((10, 20, 90))]
+
+    def line(outcome: ComparisonResults) -> str:
+        text = loss_figure(
+            outcome, PROBLEM, Outcome.EPOCHS, colours={"kbfgs": "#0072B2"}, target=None
+        )
+        assert text is not None
+        return next(
+            path for path in re.findall(r"<path d=\"[^>]*>", text) if "stroke: #0072b2" in path
+        )
+
+    shifted = [a_trial("kbfgs", [100, loss], seed=seed) for seed, loss in enumerate((10, 40, 90))]
+    assert line(results(spec, runs)) != line(results(spec, shifted))
+    assert line(results(spec, runs)) == line(results(spec, list(reversed(runs))))
+
+
+def test_each_contender_has_its_own_colour_and_its_optimizers_where_it_can() -> None:
+    named = {"one": "adam", "two": "adam", "three": "sgd", "four": "unknown"}
+    colours = contender_colours(named)
+    assert colours["one"] == OPTIMIZER_COLOURS["adam"]
+    assert colours["three"] == OPTIMIZER_COLOURS["sgd"]
+    assert len(set(colours.values())) == 4
+    assert {colours["two"], colours["four"]} <= set(FURTHER_COLOURS)
+
+
+def test_no_two_colours_are_the_same() -> None:
+    every = [*OPTIMIZER_COLOURS.values(), *FURTHER_COLOURS]
+    assert len(set(every)) == len(every)

@@ -1,0 +1,87 @@
+"""A wrong setting stops the start with its name; secrets are never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings, SettingsRefused, kept_secret
+
+
+def test_a_wrong_setting_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KBFGS_PORT", "many")
+    monkeypatch.setenv("KBFGS_TICK", "-1")
+    with pytest.raises(SettingsRefused) as info:
+        Settings.load()
+    assert "KBFGS_PORT" in str(info.value)
+    assert "KBFGS_TICK" in str(info.value)
+    assert "\n" not in str(info.value)
+
+
+def test_no_secret_is_in_a_representation(tmp_path: Path) -> None:
+    settings = Settings(
+        home=tmp_path, secret="sesame-sesame-sesame", database_url="postgresql://u:sesame@host/db"
+    )
+    assert "sesame" not in repr(settings)
+    assert "sesame" not in str(settings.model_dump())
+    assert settings.signing_secret() == b"sesame-sesame-sesame"
+
+
+def test_everything_follows_from_the_home(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, port=9000)
+    assert settings.database == f"sqlite:///{tmp_path}/kbfgs.db"
+    assert settings.web_url == "http://127.0.0.1:9000"
+    assert settings.storage_path == f"{tmp_path}/storage"
+    assert settings.ray_token() is None
+
+
+@pytest.mark.parametrize("url", ["foo", "mysql://u:sesame@host/db", "postgresql://u:sesame@h:p/d"])
+def test_a_database_that_is_not_known_is_refused_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("KBFGS_DATABASE_URL", url)
+    with pytest.raises(SettingsRefused, match="KBFGS_DATABASE_URL: must be sqlite:///FILE") as info:
+        Settings.load()
+    assert "sesame" not in str(info.value)
+
+
+@pytest.mark.parametrize("name", ["KBFGS_WEB_URL", "KBFGS_RAY_URL"])
+@pytest.mark.parametrize("url", ["host:80", "ftp://host", "http://", "http://host:port"])
+def test_an_address_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str
+) -> None:
+    monkeypatch.setenv(name, url)
+    with pytest.raises(SettingsRefused, match=f"{name}: must be http://HOST:PORT"):
+        Settings.load()
+
+
+def test_the_clients_variable_does_not_move_the_web(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KBFGS_URL", "http://elsewhere")
+    monkeypatch.setenv("KBFGS_WEB_URL", "http://web:8000/")
+    assert Settings(home=tmp_path).web_url == "http://web:8000"
+
+
+def test_a_token_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, ray_token_path=tmp_path / "none")
+    with pytest.raises(SettingsRefused, match=r"KBFGS_RAY_TOKEN_PATH: cannot read .*none"):
+        settings.ray_token()
+
+
+def test_a_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "secret"
+    secret = kept_secret(path)
+    assert len(secret) >= 32
+    assert kept_secret(path) == secret
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_cut_short_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("")
+    with pytest.raises(SettingsRefused, match="at least 16 characters"):
+        kept_secret(tmp_path / "secret")
+
+
+def test_a_short_secret_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused, match="KBFGS_SECRET"):
+        Settings(home=tmp_path, secret="short").signing_secret()

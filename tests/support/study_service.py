@@ -1,0 +1,112 @@
+"""A small real HTTP server that takes a driver's calls as the service does."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from service.contracts.events import Event, EventBatch, EventReceipt, HeartbeatReply, TrialPoint
+from service.contracts.plan import StudyAssignment
+
+TOKEN = "secret-of-this-attempt"
+
+
+class StudyService:
+    """Keeps what it is told and answers as it was set up.
+
+    Attributes:
+        assignment: What it hands out.
+        cancel: The trials that it wants to be ended.
+        away: While true, every call is answered 503.
+        dismissing: A status that every call is answered with, if any.
+        deaf: How many batches it will take without the driver getting the answer.
+        calls: Every call as (method, last part of the path).
+    """
+
+    def __init__(self) -> None:
+        self.assignment: StudyAssignment | None = None
+        self.cancel: tuple[str, ...] = ()
+        self.away = False
+        self.dismissing: int | None = None
+        self.deaf = 0
+        self.calls: list[tuple[str, str]] = []
+        self.events: list[Event] = []
+        self.url = ""
+
+    def answer(self, method: str, path: str, *, token: str, body: bytes) -> tuple[int, str]:
+        """Status and body of the answer to a call."""
+        name = path.rsplit("/", 1)[-1]
+        self.calls.append((method, name))
+        if self.away:
+            return 503, "restarting"
+        if self.dismissing is not None:
+            return self.dismissing, json.dumps({"code": "stale_attempt"})
+        if token != f"Bearer {TOKEN}":
+            return 401, "who are you?"
+        match method, name:
+            case "GET", "assignment" if self.assignment is not None:
+                return 200, self.assignment.model_dump_json()
+            case "POST", "heartbeat":
+                return 200, HeartbeatReply(cancel=self.cancel).model_dump_json()
+            case "POST", "events":
+                return self._take(EventBatch.model_validate_json(body))
+            case _:
+                return 404, "no such thing"
+
+    def steps(self, trial_id: str) -> list[int]:
+        """The steps of a trial's points, each time that it was told."""
+        return [
+            event.point.step
+            for event in self.events
+            if isinstance(event, TrialPoint) and event.trial_id == trial_id
+        ]
+
+    def _take(self, batch: EventBatch) -> tuple[int, str]:
+        self.events.extend(batch.events)
+        if self.deaf:
+            self.deaf -= 1
+            return 502, "the answer got lost"
+        return 200, EventReceipt(accepted=len(batch.events)).model_dump_json()
+
+
+@contextmanager
+def study_service() -> Iterator[StudyService]:
+    """A :class:`StudyService` behind a server on a free port of the loopback."""
+    service = StudyService()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._reply("GET")
+
+        def do_POST(self) -> None:
+            self._reply("POST")
+
+        def _reply(self, method: str) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            token = self.headers.get("Authorization", "")
+            status, text = service.answer(method, self.path, token=token, body=body)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    service.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield service
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,99 @@
+"""A small real problem and plans for it, so that a whole training run takes milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from service.contracts.base import SettingValue
+from service.contracts.catalogue import built_in
+from service.contracts.events import Event, MetricPoint, TrialPoint
+from service.contracts.plan import TrialAssignment
+from workers.context import TrialPlan
+from workers.problems import Problem, Split, Splits
+
+OPTIMIZERS = tuple(entry.name for entry in built_in().optimizers)
+GOOD_SETTINGS: Mapping[str, Mapping[str, SettingValue]] = {
+    "kbfgs": {"lr": 0.3, "damping": 0.3},
+    "adam": {"lr": 0.01},
+    "rmsprop": {"lr": 0.01},
+    "sgd": {"lr": 0.01},
+}
+
+
+class TinyAutoencoder:
+    """12-6-12 with dropout, so that resuming has a random generator to get right."""
+
+    name = "tiny"
+
+    def __init__(self, *, dropout: float = 0.0) -> None:
+        self._dropout = dropout
+
+    def build_model(self) -> nn.Module:
+        return nn.Sequential(
+            nn.Linear(12, 6), nn.ReLU(), nn.Dropout(self._dropout), nn.Linear(6, 12)
+        )
+
+    def load(self, device: torch.device) -> Splits:
+        generator = torch.Generator().manual_seed(7)
+        codes = torch.randn(60, 3, generator=generator)
+        rows = (codes @ torch.randn(3, 12, generator=generator)).to(device)
+        return Splits(train=Split(rows[:50], rows[:50]), test=Split(rows[50:], rows[50:]))
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return 0.5 * (outputs - targets).square().sum() / targets.shape[0]
+
+
+def tiny(name: str) -> Problem:
+    """The problem of a :class:`Trial` under test, whatever the plan calls it."""
+    return TinyAutoencoder()
+
+
+def settings_of(optimizer: str, **changed: SettingValue) -> dict[str, SettingValue]:
+    """Every setting of a catalogue's optimizer, with values that train the tiny problem."""
+    entry = built_in().optimizer(optimizer)
+    assert entry is not None
+    defaults = {setting.name: setting.default for setting in entry.settings}
+    return {**defaults, **GOOD_SETTINGS[optimizer], **changed}
+
+
+def trial_plan(
+    optimizer: str = "adam",
+    *,
+    epochs: int = 3,
+    seed: int = 1,
+    trial_id: str = "c-t0",
+    problem: str = "tiny",
+    batch_size: int = 20,
+    divergence_loss: float = 1e4,
+    **changed: SettingValue,
+) -> TrialPlan:
+    """A trial on the tiny problem; 50 rows in batches of 20, so the last batch is smaller."""
+    return TrialPlan(
+        comparison_id="c",
+        problem=problem,
+        batch_size=batch_size,
+        epochs=epochs,
+        divergence_loss=divergence_loss,
+        threads=1,
+        use_gpu=False,
+        trial=TrialAssignment(
+            trial_id=trial_id,
+            contender=optimizer,
+            optimizer=optimizer,
+            settings=settings_of(optimizer, **changed),
+            seed=seed,
+        ),
+    )
+
+
+def points_of(events: Iterable[Event]) -> list[MetricPoint]:
+    """The points among events, in their order."""
+    return [event.point for event in events if isinstance(event, TrialPoint)]
+
+
+def losses_of(events: Iterable[Event]) -> list[tuple[float | None, float | None]]:
+    """Training and test loss of the points among events."""
+    return [(point.train_loss, point.test_loss) for point in points_of(events)]

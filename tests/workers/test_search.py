@@ -1,0 +1,209 @@
+"""Studies inside a real Ray cluster, driven against a real HTTP server."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import psutil
+import pytest
+
+from service.contracts.catalogue import built_in
+from service.contracts.events import StudyEnded, TrialEnded, TrialPoint, TrialStarted
+from service.contracts.plan import StudyAssignment, TrialAssignment
+from service.contracts.states import FailureKind, StudyKind
+from tests.support.ray_head import ROOT, ray_head
+from tests.support.study_service import TOKEN, study_service
+from workers.context import TrialFolder, plan_trials
+from workers.trial import Trial
+
+pytestmark = pytest.mark.ray
+SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def head():
+    with ray_head(cpus=2) as running:
+        yield running
+
+
+@pytest.fixture
+def service():
+    with study_service() as running:
+        yield running
+
+
+def trial(number: int, optimizer="adam", **changed) -> TrialAssignment:
+    entry = built_in().optimizer(optimizer)
+    settings = {setting.name: setting.default for setting in entry.settings}
+    return TrialAssignment(
+        trial_id=f"c-t{number}", contender=optimizer, optimizer=optimizer,
+        settings={**settings, **changed}, seed=5,
+    )  # fmt: skip
+
+
+def study(*trials: TrialAssignment, epochs=2, exclusive=False) -> StudyAssignment:
+    return StudyAssignment(
+        study_id="c-s0", attempt=1, comparison_id="c", kind=StudyKind.TUNING,
+        problem="mnist-5k-autoencoder", batch_size=1000, epochs=epochs, cpus=1, gpus=0,
+        threads=1, exclusive=exclusive, trials=trials,
+    )  # fmt: skip
+
+
+def start_driver(head, service, storage) -> subprocess.Popen:
+    environment = {
+        **head.environment,
+        "KBFGS_STUDY_ID": "c-s0",
+        "KBFGS_STUDY_ATTEMPT": "1",
+        "KBFGS_STUDY_TOKEN": TOKEN,
+        "KBFGS_WEB_URL": service.url,
+        "KBFGS_STORAGE": str(storage),
+        "TMPDIR": str(storage / "scratch"),
+    }
+    (storage / "scratch").mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "workers", "run"],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def drive(head, service, storage) -> tuple[int, str, str]:
+    process = start_driver(head, service, storage)
+    out, err = process.communicate(timeout=SECONDS)
+    return process.returncode, out, err
+
+
+def of_kind(service, kind):
+    return [event for event in service.events if isinstance(event, kind)]
+
+
+def wait_for(condition, seconds=60.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.02)
+
+
+def losses(events) -> list[float | None]:
+    return [event.point.train_loss for event in events if isinstance(event, TrialPoint)]
+
+
+def test_a_study_runs_in_order_and_its_losses_are_those_of_a_run_without_ray(
+    head, service, tmp_path
+):
+    service.assignment = study(
+        trial(0), trial(1, lr=-1.0), trial(2, "sgd", lr=1e9), trial(3, "kbfgs"), exclusive=True
+    )
+    code, out, err = drive(head, service, tmp_path)
+    assert code == 0, err
+    assert out == ""
+    assert list((tmp_path / "scratch").iterdir()) == []
+    ended = {event.trial_id: event for event in of_kind(service, TrialEnded)}
+    assert list(ended) == ["c-t0", "c-t1", "c-t2", "c-t3"]
+    assert [event.outcome for event in ended.values()] == [
+        "finished", "failed", "diverged", "finished",
+    ]  # fmt: skip
+    assert ended["c-t1"].failure is FailureKind.BAD_SETTING
+    assert isinstance(service.events[-1], StudyEnded)
+    assert len({event.environment.hostname for event in of_kind(service, TrialStarted)}) == 1
+    for plan in plan_trials(service.assignment, built_in()):
+        alone = Trial(plan, TrialFolder(tmp_path / "alone" / plan.trial.trial_id))
+        told = alone.start()
+        while not alone.ended:
+            told += alone.advance()
+        ours = [e for e in service.events if getattr(e, "trial_id", "") == plan.trial.trial_id]
+        assert losses(ours) == losses(told)
+
+
+def test_trials_run_beside_each_other_where_nothing_forbids_it(head, service, tmp_path):
+    service.assignment = study(trial(0), trial(1), epochs=30)
+    assert drive(head, service, tmp_path)[0] == 0
+    order = [event.trial_id for event in of_kind(service, TrialPoint)]
+    assert order.index("c-t1") < len(order) - 1 - order[::-1].index("c-t0")
+
+
+def training_processes(head) -> list[psutil.Process]:
+    """The processes of this head that train, by the name that Ray gives them."""
+    return [process for process in psutil.process_iter() if trains_under(process, head)]
+
+
+def trains_under(process: psutil.Process, head) -> bool:
+    try:
+        named = any("TrialTrainable" in part for part in process.cmdline())
+        return named and process.environ().get("RAY_AUTH_TOKEN_PATH") == head.token_path
+    except psutil.Error:
+        return False
+
+
+def test_a_trial_whose_process_is_killed_goes_on_from_its_checkpoint(head, service, tmp_path):
+    service.assignment = study(trial(0), epochs=60)
+    process = start_driver(head, service, tmp_path)
+    wait_for(lambda: len(service.steps("c-t0")) > 10)
+    (actor,) = training_processes(head)
+    actor.kill()
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+    resumed = [event.resumed_from_epoch for event in of_kind(service, TrialStarted)]
+    assert len(resumed) == 2
+    assert resumed[1] >= 10
+    by_step = Counter(service.steps("c-t0"))
+    assert sorted(by_step) == [4 * epoch for epoch in range(61)]
+    assert len({(e.point.step, e.point.train_loss) for e in of_kind(service, TrialPoint)}) == 61
+
+
+def test_a_trial_whose_process_always_dies_is_a_lost_worker_and_the_others_go_on(
+    head, service, tmp_path
+):
+    service.assignment = study(trial(0), trial(1, "sgd", lr=1e9), epochs=2000, exclusive=True)
+    process = start_driver(head, service, tmp_path)
+    for life in (1, 2, 3):
+        wait_for(lambda life=life: len(of_kind(service, TrialStarted)) == life)
+        (actor,) = training_processes(head)
+        actor.kill()
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+    ended = {event.trial_id: event for event in of_kind(service, TrialEnded)}
+    assert ended["c-t0"].failure is FailureKind.LOST_WORKER
+    assert ended["c-t0"].worker_seconds > 0
+    assert ended["c-t1"].outcome == "diverged"
+
+
+def test_a_killed_driver_takes_its_trials_along_and_the_next_one_finishes_them(
+    head, service, tmp_path
+):
+    service.assignment = study(trial(0), epochs=60)
+    process = start_driver(head, service, tmp_path)
+    wait_for(lambda: len(service.steps("c-t0")) > 10)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    wait_for(lambda: not training_processes(head))
+    assert drive(head, service, tmp_path)[0] == 0
+    assert of_kind(service, TrialStarted)[-1].resumed_from_epoch >= 10
+    assert sorted(set(service.steps("c-t0"))) == [4 * epoch for epoch in range(61)]
+    assert len({(e.point.step, e.point.train_loss) for e in of_kind(service, TrialPoint)}) == 61
+
+
+def test_a_dismissed_driver_ends_at_once_with_3_and_leaves_no_trial_behind(head, service, tmp_path):
+    service.assignment = study(trial(0), epochs=5000)
+    process = start_driver(head, service, tmp_path)
+    wait_for(lambda: len(service.steps("c-t0")) > 3)
+    service.dismissing = 409
+    process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert len(service.steps("c-t0")) < 5001, "it ended before its trial did"
+    wait_for(lambda: not training_processes(head))
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_cancelled_trial_ends_soon_and_the_next_one_runs(head, service, tmp_path):
+    service.assignment = study(trial(0), trial(1), epochs=2000, exclusive=True)
+    process = start_driver(head, service, tmp_path)
+    wait_for(lambda: len(service.steps("c-t0")) > 3)
+    service.cancel = ("c-t0",)
+    wait_for(lambda: service.steps("c-t1"))
+    service.cancel = ("c-t0", "c-t1")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert of_kind(service, TrialEnded) == []
+    assert len(service.steps("c-t0")) < 2001

@@ -1,0 +1,1 @@
+"""Training: the driver of a study, its trials, and the problems that they train on."""

@@ -1,0 +1,75 @@
+"""What a trial needs to be run anywhere: its plan and its folder. Loads no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.contracts.base import Contract
+from service.contracts.catalogue import Catalogue
+from service.contracts.plan import StudyAssignment, TrialAssignment
+
+
+class UnknownToWorkers(LookupError):
+    """The assignment names something that these workers' catalogue lacks."""
+
+
+class TrialPlan(Contract):
+    """What one trial is, complete: it can be handed to any worker."""
+
+    comparison_id: str
+    problem: str
+    batch_size: int
+    epochs: int
+    divergence_loss: float
+    """A loss above this counts as diverged."""
+    threads: int
+    use_gpu: bool
+    trial: TrialAssignment
+
+    def identity(self) -> str:
+        """Digest of what the losses depend on; a checkpoint is good for no other run."""
+        return self.model_copy(update={"epochs": 0, "comparison_id": ""}).digest()
+
+
+def plan_trials(assignment: StudyAssignment, catalogue: Catalogue) -> tuple[TrialPlan, ...]:
+    """The trials of an assignment, each complete in itself, in their order.
+
+    Raises:
+        UnknownToWorkers: If the catalogue has no such problem.
+    """
+    problem = catalogue.problem(assignment.problem)
+    if problem is None:
+        raise UnknownToWorkers(f"these workers know no problem {assignment.problem!r}")
+    return tuple(
+        TrialPlan(
+            comparison_id=assignment.comparison_id,
+            problem=assignment.problem,
+            batch_size=assignment.batch_size,
+            epochs=assignment.epochs,
+            divergence_loss=problem.divergence_loss,
+            threads=assignment.threads,
+            use_gpu=assignment.gpus > 0,
+            trial=trial,
+        )
+        for trial in assignment.trials
+    )
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    """Where a trial keeps what outlives its process: ``storage/comparison/trial``."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, storage: Path, *, comparison_id: str, trial_id: str) -> "TrialFolder":
+        """The folder of this trial; it need not exist."""
+        return cls(storage / comparison_id / trial_id)
+
+    def cancel(self) -> None:
+        """Leave the sign that ends the trial, on whichever machine it trains."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "cancelled").touch()
+
+    def is_cancelled(self) -> bool:
+        """Whether that sign is there."""
+        return (self.path / "cancelled").exists()

@@ -1,0 +1,211 @@
+"""The driver of a study: what ``python -m workers run`` does inside a Ray job."""
+
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from service.contracts.catalogue import built_in
+from service.contracts.events import Event, StudyEnded
+from service.contracts.plan import StudyAssignment
+from workers.context import TrialFolder, TrialPlan, plan_trials
+from workers.outbox import NotDelivered, Outbox
+from workers.pulse import Pulse
+from workers.resources import TrialResources
+from workers.service_client import Dismissed, Refused, ServiceAway, ServiceClient
+
+FINISHED, FAILED, BAD_ENVIRONMENT, DISMISSED = 0, 1, 2, 3
+"""Exit codes."""
+PATIENCE_SECONDS = 300.0
+"""How long the service may be away at the beginning and at the end."""
+
+logger = logging.getLogger(__name__)
+
+
+class BadEnvironment(ValueError):
+    """A variable that the driver needs is missing or wrong."""
+
+
+class Search(Protocol):
+    """Runs trials and tells what happens."""
+
+    def __call__(
+        self,
+        trials: Sequence[TrialPlan],
+        resources: TrialResources,
+        *,
+        storage: Path,
+        scratch: Path,
+        tell: Callable[[Sequence[Event]], None],
+    ) -> None:
+        """Return when every trial has ended."""
+        ...
+
+
+@dataclass(frozen=True)
+class DriverSettings:
+    """What the dispatcher tells a driver through its environment."""
+
+    study_id: str
+    attempt: int
+    token: str
+    url: str
+    storage: Path
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "DriverSettings":
+        """Read KBFGS_STUDY_ID, _STUDY_ATTEMPT, _STUDY_TOKEN, _WEB_URL and _STORAGE.
+
+        Raises:
+            BadEnvironment: If one is missing or wrong.
+        """
+        names = ("STUDY_ID", "STUDY_ATTEMPT", "STUDY_TOKEN", "WEB_URL", "STORAGE")
+        values = {name: environment.get(f"KBFGS_{name}", "") for name in names}
+        missing = [f"KBFGS_{name}" for name, value in values.items() if not value]
+        if missing:
+            raise BadEnvironment(f"not set: {', '.join(missing)}; the dispatcher sets them")
+        if not values["STUDY_ATTEMPT"].isdigit():
+            raise BadEnvironment(
+                f"KBFGS_STUDY_ATTEMPT must be a whole number, got {values['STUDY_ATTEMPT']!r}"
+            )
+        return cls(
+            study_id=values["STUDY_ID"],
+            attempt=int(values["STUDY_ATTEMPT"]),
+            token=values["STUDY_TOKEN"],
+            url=values["WEB_URL"],
+            storage=Path(values["STORAGE"]),
+        )
+
+
+def drive(
+    settings: DriverSettings,
+    search: Search,
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+    leave: Callable[[int], None] = os._exit,
+) -> int:
+    """Run one attempt of a study to its end.
+
+    Args:
+        settings: Which study, and where the service is.
+        search: Runs the trials.
+        patience_seconds: How long the service may be away at the beginning and at the end.
+        leave: Ends the process at once, from any thread, when the service dismisses it.
+
+    Returns:
+        The exit code.
+    """
+    client = ServiceClient(
+        settings.url, study_id=settings.study_id, attempt=settings.attempt, token=settings.token
+    )
+    scratch = Path(tempfile.mkdtemp(prefix="kbfgs-"))
+    try:
+        assignment = _fetch_assignment(client, patience_seconds)
+        study = _Study(settings, assignment, client, scratch=scratch, leave=leave)
+        return study.run(search, patience_seconds)
+    except Dismissed as error:
+        logger.error("dismissed: %s", error)
+        return DISMISSED
+    except (NotDelivered, Refused, ServiceAway) as error:
+        logger.error("%s: %s", type(error).__name__, error)
+        return FAILED
+    finally:
+        client.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _fetch_assignment(client: ServiceClient, patience_seconds: float) -> StudyAssignment:
+    """Ask until the service answers."""
+    until = time.monotonic() + patience_seconds
+    while True:
+        try:
+            return client.assignment()
+        except ServiceAway:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
+
+
+class _Study:
+    """One attempt of a study: its outbox, its pulse and its trials."""
+
+    def __init__(
+        self,
+        settings: DriverSettings,
+        assignment: StudyAssignment,
+        client: ServiceClient,
+        *,
+        scratch: Path,
+        leave: Callable[[int], None],
+    ) -> None:
+        self._settings, self._assignment, self._client = settings, assignment, client
+        self._scratch, self._leave = scratch, leave
+
+    def run(self, search: Search, patience_seconds: float) -> int:
+        """Run the trials and deliver all that happened."""
+        self._forget_undelivered()
+        outbox = Outbox(
+            self._outboxes / f"{self._settings.study_id}-{self._settings.attempt}.jsonl",
+            self._client.send_events,
+            refused=self._end_at_once,
+            patience_seconds=patience_seconds,
+        )
+        pulse = Pulse(self._client.heartbeat, cancel=self._cancel, dismissed=self._end_at_once)
+        problem = self._search(search, outbox)
+        pulse.stop()  # once the study's end is known over there, a heartbeat would be refused
+        outbox.report([_ended(problem)])
+        outbox.close()
+        return FINISHED if problem is None else FAILED
+
+    def _search(self, search: Search, outbox: Outbox) -> str | None:
+        """Run the trials; what went wrong with the study as a whole, if anything."""
+        try:
+            search(
+                plan_trials(self._assignment, built_in()),
+                TrialResources.of(self._assignment),
+                storage=self._settings.storage,
+                scratch=self._scratch,
+                tell=outbox.report,
+            )
+        except Exception as error:
+            logger.exception("the study failed")
+            return f"{type(error).__name__}: {error}"[:500]
+        return None
+
+    def _cancel(self, trial_ids: Collection[str]) -> None:
+        for trial_id in trial_ids:
+            TrialFolder.of(
+                self._settings.storage,
+                comparison_id=self._assignment.comparison_id,
+                trial_id=trial_id,
+            ).cancel()
+
+    @property
+    def _outboxes(self) -> Path:
+        return self._settings.storage / self._assignment.comparison_id / "outbox"
+
+    def _forget_undelivered(self) -> None:
+        """Remove what attempts that are over could not deliver; nobody would take it now."""
+        for left in self._outboxes.glob(f"{self._settings.study_id}-*.jsonl"):
+            left.unlink(missing_ok=True)
+
+    def _end_at_once(self, reason: Exception) -> None:
+        """The service wants no more of this attempt: end the process, from whichever thread."""
+        logger.error("ending at once: %s", reason)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._forget_undelivered()
+        self._leave(DISMISSED if isinstance(reason, Dismissed) else FAILED)
+
+
+def _ended(problem: str | None) -> StudyEnded:
+    return StudyEnded(
+        at=datetime.now(UTC),
+        outcome="finished" if problem is None else "failed",
+        message=problem or "",
+    )

@@ -1,0 +1,38 @@
+"""Where a trial runs, as far as its figures depend on it."""
+
+import platform
+import socket
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from service.contracts.events import Environment
+
+
+def describe_environment(device: torch.device, threads: int) -> Environment:
+    """This machine, the device by its model's name, and the versions in use."""
+    return Environment(
+        hostname=socket.gethostname(),
+        device=_accelerator(device) if device.type == "cuda" else _processor(),
+        python=platform.python_version(),
+        torch=torch.__version__,
+        threads=threads,
+    )
+
+
+def _accelerator(device: torch.device) -> str:
+    if not torch.cuda.is_available():
+        return "no CUDA device"
+    return torch.cuda.get_device_name(device)
+
+
+@cache
+def _processor() -> str:
+    """The processor's model, where the system tells it."""
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,36 @@
+"""How failures of a trial are told apart: who has to do something about them."""
+
+import traceback
+from dataclasses import dataclass
+
+import torch
+
+from service.contracts.states import FailureKind
+from workers.loop import BadSetting
+
+MESSAGE_CHARACTERS = 500
+_NO_CPU_MEMORY = "DefaultCPUAllocator: can't allocate memory"
+"""How torch says it on the CPU; on CUDA it has an exception of its own."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial failed."""
+
+    kind: FailureKind
+    message: str
+
+
+def classify(error: Exception) -> Failure:
+    """The kind of an exception that ended a trial, and a line about it."""
+    match error:
+        case MemoryError() | torch.OutOfMemoryError():
+            kind = FailureKind.OUT_OF_MEMORY
+        case BadSetting():
+            return Failure(FailureKind.BAD_SETTING, str(error)[:MESSAGE_CHARACTERS])
+        case RuntimeError() if _NO_CPU_MEMORY in str(error):
+            kind = FailureKind.OUT_OF_MEMORY
+        case _:
+            kind = FailureKind.BUG
+    last_line = traceback.format_exception_only(error)[-1].strip()
+    return Failure(kind, last_line[:MESSAGE_CHARACTERS])

@@ -1,0 +1,194 @@
+"""A whole comparison in this process, without Ray and without a server."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+
+from service.contracts.catalogue import Catalogue, built_in, check
+from service.contracts.errors import SpecRefused, first_error
+from service.contracts.event_lines import LOCAL_COMPARISON, LineRefused, parse_events
+from service.contracts.events import EventLine, StudyEnded, TrialEnded
+from service.contracts.plan import Plan, PlannedStudy
+from service.contracts.states import StudyKind
+from service.domain import ids, planning, selection
+from service.domain.replay import replay
+from service.domain.results import ComparisonResults
+from workers.context import TrialFolder, plan_trials
+from workers.problems import DataMissing, UnknownProblem, build_problem
+from workers.reporting import JsonlReporter, Reporter
+from workers.trial import Trial
+
+ATTEMPT = 1
+
+
+class RunRefused(ValueError):
+    """The plan cannot be run here; the text is one line that names the file and what is wrong."""
+
+
+def run_local(plan_path: Path, folder: Path) -> None:
+    """Run a plan: the searches, the choice of points, the finals on fresh seeds.
+
+    Leaves ``plan.json`` (the plan with its finals) and ``events.jsonl`` in the folder. Run
+    again on the same folder it goes on: ended trials stand, others resume from their
+    checkpoints.
+
+    Raises:
+        RunRefused: If a file cannot be read or written, is not what it should be, the folder
+            holds a run of another plan, or a problem's data are missing.
+    """
+    try:
+        _run(plan_path, folder)
+    except OSError as error:
+        raise RunRefused(f"{error.filename or folder}: {error.strerror or error}") from error
+
+
+def read_results(folder: Path) -> ComparisonResults:
+    """What became of every trial of the run in this folder.
+
+    Raises:
+        RunRefused: If the folder's files are not those of a run.
+    """
+    events = (line.event for line in _read_events(folder / "events.jsonl"))
+    return replay(_read_plan(folder / "plan.json"), events, comparison_id=LOCAL_COMPARISON)
+
+
+def _run(plan_path: Path, folder: Path) -> None:
+    catalogue = built_in()
+    plan = _read_plan(plan_path)
+    _check(plan, plan_path, catalogue)
+    chain = _Chain(plan, folder, catalogue)
+    for study in chain.planned:
+        chain.run(study)
+    for problem in plan.spec.problems:
+        chain.run(chain.finals(problem))
+
+
+class _Chain:
+    """A plan on its way, in a folder."""
+
+    def __init__(self, plan: Plan, folder: Path, catalogue: Catalogue) -> None:
+        self._folder, self._catalogue = folder, catalogue
+        folder.mkdir(parents=True, exist_ok=True)
+        self._events = folder / "events.jsonl"
+        self._plan = self._continued(plan)
+
+    @property
+    def planned(self) -> tuple[PlannedStudy, ...]:
+        """The studies of the plan so far."""
+        return self._plan.studies
+
+    def run(self, study: PlannedStudy) -> None:
+        """Run what has not ended of a study."""
+        told = _read_events(self._events)
+        own_id = ids.study_id(LOCAL_COMPARISON, study.number)
+        if any(line.study_id == own_id and isinstance(line.event, StudyEnded) for line in told):
+            return
+        ended = {line.event.trial_id for line in told if isinstance(line.event, TrialEnded)}
+        numbers = {
+            trial.number
+            for trial in study.trials
+            if ids.trial_id(LOCAL_COMPARISON, trial.number) in ended
+        }
+        assignment = planning.study_assignment(
+            self._plan.spec,
+            self._catalogue,
+            study,
+            comparison_id=LOCAL_COMPARISON,
+            attempt=ATTEMPT,
+            ended=numbers,
+        )
+        reporter = JsonlReporter(
+            self._events, study_id=assignment.study_id, attempt=assignment.attempt
+        )
+        for trial_plan in plan_trials(assignment, self._catalogue):
+            folder = TrialFolder.of(
+                self._folder / "checkpoints",
+                comparison_id=LOCAL_COMPARISON,
+                trial_id=trial_plan.trial.trial_id,
+            )
+            run_trial(Trial(trial_plan, folder), reporter)
+        reporter.report([StudyEnded(at=datetime.now(UTC), outcome="finished")])
+        reporter.close()
+
+    def finals(self, problem: str) -> PlannedStudy:
+        """The finals on this problem: those of the plan, or new ones from what was found."""
+        for study in self._plan.studies:
+            if study.kind is StudyKind.FINALS and study.problem == problem:
+                return study
+        studies = self._plan.studies
+        study = planning.plan_finals(
+            self._plan.spec,
+            problem,
+            selection.select(read_results(self._folder), problem),
+            self._plan.seeds,
+            study_number=1 + max(study.number for study in studies),
+            first_trial_number=1 + max(trial.number for one in studies for trial in one.trials),
+        )
+        self._plan = self._plan.model_copy(update={"studies": (*studies, study)})
+        self._write_plan()
+        return study
+
+    def _continued(self, plan: Plan) -> Plan:
+        """The folder's plan, which may have finals already, if it is this one."""
+        path = self._folder / "plan.json"
+        if not path.exists():
+            self._plan = plan
+            self._write_plan()
+            return plan
+        found = _read_plan(path)
+        searches = tuple(study for study in found.studies if study.kind is StudyKind.TUNING)
+        if found.model_copy(update={"studies": searches}) != plan:
+            raise RunRefused(f"{path} is another plan's: give another folder")
+        return found
+
+    def _write_plan(self) -> None:
+        temporary = self._folder / ".plan.json"
+        temporary.write_text(self._plan.model_dump_json(indent=2), encoding="utf-8")
+        temporary.replace(self._folder / "plan.json")
+
+
+def run_trial(trial: Trial, reporter: Reporter) -> None:
+    """Run one trial from its start or checkpoint to its end."""
+    reporter.report(trial.start())
+    while not trial.ended:
+        reporter.report(trial.advance())
+
+
+def _read_plan(path: Path) -> Plan:
+    try:
+        return Plan.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise RunRefused(f"{path} is not a plan: {first_error(error)}") from error
+
+
+def _read_events(path: Path) -> tuple[EventLine, ...]:
+    """What was told so far: nothing where the file is not there yet."""
+    if not path.exists():
+        return ()
+    try:
+        return parse_events(path.read_bytes())
+    except LineRefused as error:
+        raise RunRefused(f"{path}:{error}") from error
+
+
+def _check(plan: Plan, path: Path, catalogue: Catalogue) -> None:
+    """Refuse a plan that these workers cannot run, before anything is trained or written."""
+    try:
+        check(plan.spec, catalogue)
+        for name in plan.spec.problems:
+            build_problem(name).load(torch.device("cpu"))
+    except SpecRefused as error:
+        first = error.errors[0]
+        allowed = f" (allowed: {', '.join(first.allowed)})" if first.allowed else ""
+        raise RunRefused(f"{path}: {first.field}: {first.message}{allowed}") from error
+    except (DataMissing, UnknownProblem) as error:
+        raise RunRefused(f"{path}: {error}") from error
+    if not any(study.trials for study in plan.studies):
+        raise RunRefused(f"{path} plans no trials")
+    labels = {contender.label for contender in plan.spec.contenders}
+    for study in plan.studies:
+        named = {trial.contender for trial in study.trials} - labels
+        if study.problem not in plan.spec.problems or named:
+            raise RunRefused(f"{path}: study {study.number} is not one of its spec")

@@ -1,0 +1,231 @@
+"""A training run: the protocol of one trial, one epoch a call, free of the cluster."""
+
+import gc
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from service.contracts.base import SettingValue
+from service.contracts.events import MetricPoint
+from workers.clock import ClockReading, TrainingClock, synchronizer
+from workers.optimizers import build_optimizer, wants_warm_start, warm_start
+from workers.problems.base import Problem, Split
+from workers.seeding import epoch_order, initial_weights, seed_training
+from workers.step import optimization_step
+
+EVALUATION_ROWS = 1000
+REHEARSED_STEPS = 3
+"""Steps on a throw-away model before the clock starts."""
+
+
+class Diverged(Exception):
+    """The loss is not finite or above the problem's bound."""
+
+
+class Cancelled(Exception):
+    """Somebody cancelled the trial."""
+
+
+class BadSetting(Exception):
+    """The optimizer refused its settings."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What one training run is, apart from its problem."""
+
+    optimizer: str
+    settings: Mapping[str, SettingValue]
+    """Every setting of the optimizer."""
+    seed: int
+    batch_size: int
+    divergence_loss: float
+    """A loss above this counts as diverged."""
+    device: torch.device
+
+
+class TrainingRun:
+    """One model under one optimizer: :meth:`begin` or :meth:`resume`, then :meth:`epoch` s.
+
+    With the same seed every contender has the same initial weights and sees the same rows in
+    the same order. The clock runs in the warm start and in optimization steps alone. Every run
+    rehearses before its clock starts, so that the first one in a process does not pay for what
+    the later ones find ready.
+
+    Args:
+        problem: Model, data and loss.
+        run: Optimizer, seed, batch and bound.
+        cancelled: Asked before every step whether to end.
+
+    Raises:
+        BadSetting: If the optimizer refuses its settings.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        run: RunSettings,
+        *,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._problem, self._run, self._cancelled = problem, run, cancelled
+        self._clock = self._clock_from(ClockReading())
+        self._data = problem.load(run.device)
+        self._rehearse()
+        seed_training(run.seed)
+        self._model, self._optimizer = self._built()
+        self._epoch = self._step = 0
+        self._evaluations = 0.0
+
+    def begin(self) -> MetricPoint:
+        """Warm the optimizer up where it asks for it, and measure the initial weights."""
+        if wants_warm_start(self._run.settings):
+            inputs = [batch.inputs for batch in self._data.train.cut(self._run.batch_size)]
+            with self._clock.running():
+                warm_start(self._optimizer, self._model, inputs)
+        return self._measure()
+
+    def epoch(self) -> MetricPoint:
+        """Train for one epoch and measure the weights that it ends with.
+
+        Raises:
+            Diverged: At the first mini-batch whose loss is not finite or above the bound.
+            Cancelled: Before the next step, once the trial was cancelled.
+        """
+        self._model.train()
+        train = self._data.train
+        order = epoch_order(self._run.seed, self._epoch, len(train))
+        for batch in train.cut(self._run.batch_size, order):
+            if self._cancelled():
+                raise Cancelled
+            self._take_step(batch)
+        self._epoch += 1
+        return self._measure()
+
+    def check(self, point: MetricPoint) -> None:
+        """Hold a measured training loss against the bound.
+
+        Raises:
+            Diverged: If it is not finite or above the bound.
+        """
+        if point.train_loss is None or point.train_loss > self._run.divergence_loss:
+            raise Diverged(f"training loss {_shown(point.train_loss)} after epoch {point.epoch}")
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on and the last point does not tell."""
+        generators = {"cpu": torch.get_rng_state()}
+        if self._run.device.type == "cuda":
+            generators["cuda"] = torch.cuda.get_rng_state(self._run.device)
+        return {
+            "model": self._model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "generators": generators,
+        }
+
+    def resume(self, state: Mapping[str, Any], last: MetricPoint) -> None:
+        """Go on after this point, bit for bit as if there had been no break.
+
+        Args:
+            state: What :meth:`state` gave at that point.
+            last: The point, which tells position and clock.
+        """
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["generators"]["cpu"])
+        if self._run.device.type == "cuda":
+            torch.cuda.set_rng_state(state["generators"]["cuda"], self._run.device)
+        self._epoch, self._step = last.epoch, last.step
+        self._evaluations = last.gradient_evaluations
+        self._clock = self._clock_from(
+            ClockReading(last.training_seconds, last.process_seconds, last.elapsed_seconds)
+        )
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Seconds since the trial began, over all of its attempts."""
+        return self._clock.read().elapsed
+
+    def _built(self) -> tuple[nn.Module, torch.optim.Optimizer]:
+        """The model with the seed's initial weights, and its optimizer."""
+        with initial_weights(self._run.seed):
+            model = self._problem.build_model().to(self._run.device)
+        try:
+            return model, build_optimizer(self._run.optimizer, model, self._run.settings)
+        except ValueError as error:
+            raise BadSetting(str(error)) from error
+
+    def _rehearse(self) -> None:
+        """Take a few steps on a model and an optimizer that are thrown away.
+
+        What a process does once is done then: late imports, threads, handles of BLAS and
+        LAPACK, memory that the allocator keeps. The random generators are seeded afterwards.
+        """
+        model, optimizer = self._built()
+        batches = tuple(islice(self._data.train.cut(self._run.batch_size), REHEARSED_STEPS))
+        if wants_warm_start(self._run.settings):
+            warm_start(optimizer, model, [batch.inputs for batch in batches])
+        model.train()
+        for batch in batches:
+            result = optimization_step(model, optimizer, problem=self._problem, batch=batch)
+            if not result.loss <= self._run.divergence_loss:
+                break
+        if self._run.device.type == "cuda":
+            del model, optimizer
+            gc.collect()  # K-BFGS and its model's hooks refer to each other; memory is short there
+
+    def _take_step(self, batch: Split) -> None:
+        with self._clock.running():
+            result = optimization_step(
+                self._model, self._optimizer, problem=self._problem, batch=batch
+            )
+        self._step += 1
+        self._evaluations += result.gradient_evaluations
+        if not result.loss <= self._run.divergence_loss:
+            raise Diverged(
+                f"batch loss {_shown(result.loss)} at step {self._step} of epoch {self._epoch + 1}"
+            )
+
+    def _measure(self) -> MetricPoint:
+        """The figures at these weights, with the clock standing still."""
+        train_loss, test_loss = (self._mean_loss(split) for split in self._splits)
+        reading = self._clock.read()
+        return MetricPoint(
+            epoch=self._epoch,
+            step=self._step,
+            training_seconds=reading.training,
+            elapsed_seconds=reading.elapsed,
+            process_seconds=reading.process,
+            gradient_evaluations=self._evaluations,
+            train_loss=_finite(train_loss),
+            test_loss=_finite(test_loss),
+        )
+
+    @property
+    def _splits(self) -> tuple[Split, Split]:
+        return self._data.train, self._data.test
+
+    @torch.no_grad()
+    def _mean_loss(self, split: Split) -> float:
+        """Mean loss over all rows, in eval mode, summed up in float64."""
+        self._model.eval()
+        total = torch.zeros((), dtype=torch.float64, device=self._run.device)
+        for batch in split.cut(EVALUATION_ROWS):
+            loss: Tensor = self._problem.loss(self._model(batch.inputs), batch.targets)
+            total += loss.double() * len(batch)
+        return total.item() / len(split)
+
+    def _clock_from(self, start: ClockReading) -> TrainingClock:
+        return TrainingClock(synchronizer(self._run.device), start=start)
+
+
+def _finite(loss: float) -> float | None:
+    return loss if math.isfinite(loss) else None
+
+
+def _shown(loss: float | None) -> str:
+    return "not finite" if loss is None or not math.isfinite(loss) else f"{loss:.4g}"

@@ -1,0 +1,63 @@
+"""A trial inside a Ray actor that Tune uses again for the next trial."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+from ray import tune
+
+from service.contracts.events import Event
+from workers.context import TrialFolder, TrialPlan
+
+if TYPE_CHECKING:
+    from workers.trial import Trial
+
+STEP_SECONDS = 0.25
+"""Epochs are told together until this much time has passed: a result costs Tune about 10 ms."""
+EVENTS = TypeAdapter(tuple[Event, ...])
+
+
+class TrialTrainable(tune.Trainable):
+    """Trains one trial after another in the same process, one worker each.
+
+    Its configuration holds ``plan`` (a :class:`TrialPlan` as JSON), ``storage`` (a folder) and
+    what a trial gets, ``cpus`` and ``gpus``; its results hold ``events`` (as JSON).
+    """
+
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        """What one trial gets; the same for all trials of a study, so that actors fit the next."""
+        return tune.PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Get ready for the first trial."""
+        self._trial = _trial(config)
+        self._started = False
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Get ready for the next trial."""
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train for a moment, one epoch at the least; the result tells what happened."""
+        until = time.monotonic() + STEP_SECONDS
+        events: list[Event] = []
+        if not self._started:
+            self._started = True
+            events.extend(self._trial.start())
+        while not self._trial.ended and (not events or time.monotonic() < until):
+            events.extend(self._trial.advance())
+        return {"events": EVENTS.dump_json(tuple(events)).decode(), "done": self._trial.ended}
+
+
+def _trial(config: dict[str, Any]) -> "Trial":
+    """The trial of a configuration; torch is loaded here, in the actor, not in the driver."""
+    from workers.trial import Trial
+
+    plan = TrialPlan.model_validate_json(config["plan"])
+    folder = TrialFolder.of(
+        Path(config["storage"]), comparison_id=plan.comparison_id, trial_id=plan.trial.trial_id
+    )
+    return Trial(plan, folder)

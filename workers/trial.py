@@ -1,0 +1,195 @@
+"""A trial from its start or its checkpoint to its end, told as events."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+import torch
+
+from service.contracts.events import Event, MetricPoint, TrialEnded, TrialPoint, TrialStarted
+from service.contracts.states import FailureKind
+from workers.checkpoint import Checkpoint, CheckpointDamaged, CheckpointStore
+from workers.context import TrialFolder, TrialPlan
+from workers.environment import describe_environment
+from workers.failures import classify
+from workers.loop import Cancelled, Diverged, RunSettings, TrainingRun
+from workers.problems import Problem, build_problem
+
+STARTED, ENDED = 0, 1
+"""The numbers of a trial's two lifecycle events; a restart in the same attempt repeats them."""
+
+logger = logging.getLogger(__name__)
+
+
+class Trial:
+    """One trial: :meth:`start`, then :meth:`advance` until :attr:`ended`.
+
+    Both return the events that happened, in their order. An epoch is trained, measured, saved
+    and only then told, so whatever was told is in the checkpoint. A trial that resumes tells
+    its whole history again; whoever listens keys the points by trial and step. No exception
+    leaves the methods: a failure is an event.
+
+    Args:
+        plan: What to train.
+        folder: Where its checkpoint lies, and the sign that cancels it.
+        problems: Gives the problem of a name.
+    """
+
+    def __init__(
+        self,
+        plan: TrialPlan,
+        folder: TrialFolder,
+        *,
+        problems: Callable[[str], Problem] = build_problem,
+    ) -> None:
+        self._plan, self._folder, self._problems = plan, folder, problems
+        self._checkpoints = CheckpointStore(folder.path)
+        self._points: tuple[MetricPoint, ...] = ()
+        self._run: TrainingRun | None = None
+        self._resumed_from = 0
+        self.ended = False
+
+    def start(self) -> list[Event]:
+        """Begin at the initial weights, or go on from the checkpoint."""
+        if self._folder.is_cancelled():
+            self.ended = True
+            return []
+        at = datetime.now(UTC)
+        try:
+            torch.set_num_threads(self._plan.threads)
+            events = self._begin()
+        except Exception as error:  # noqa: BLE001 - a trial that fails must not end the others
+            events = [self._failed(error)]
+        return [self._started(at), *events]
+
+    def advance(self) -> list[Event]:
+        """Train one more epoch.
+
+        Raises:
+            RuntimeError: If the trial was not started or has ended.
+        """
+        if self._run is None or self.ended:
+            raise RuntimeError("advance() needs a trial that was started and has not ended")
+        try:
+            return self._record(self._run.epoch())
+        except Cancelled:
+            self.ended = True
+            return []
+        except Diverged as reason:
+            return [self._diverged(str(reason))]
+        except Exception as error:  # noqa: BLE001 - a trial that fails must not end the others
+            return [self._failed(error)]
+
+    def _begin(self) -> list[Event]:
+        saved = self._saved()
+        if saved is None or saved.state is not None:
+            self._run = TrainingRun(
+                self._problems(self._plan.problem),
+                self._settings(),
+                cancelled=self._folder.is_cancelled,
+            )
+        if saved is None:
+            assert self._run is not None
+            return self._record(self._run.begin())
+        if self._run is not None and saved.state is not None:
+            self._run.resume(saved.state, saved.points[-1])
+        return self._retell(saved)
+
+    def _retell(self, saved: Checkpoint) -> list[Event]:
+        """The history of a trial that goes on, and its end where that was reached."""
+        self._points = saved.points
+        self._resumed_from = saved.points[-1].epoch if saved.points else 0
+        events: list[Event] = [self._told(point) for point in saved.points]
+        if saved.diverged is not None:
+            events.append(self._ended("diverged", message=saved.diverged))
+        elif saved.points[-1].epoch >= self._plan.epochs:
+            events.append(self._ended("finished"))
+        return events
+
+    def _record(self, point: MetricPoint) -> list[Event]:
+        """Save the run with this point, then tell of it."""
+        assert self._run is not None
+        self._points = (*self._points, point)
+        try:
+            self._run.check(point)
+        except Diverged as reason:
+            return [self._told(point), self._diverged(str(reason))]
+        self._save(self._run.state())
+        events: list[Event] = [self._told(point)]
+        if point.epoch >= self._plan.epochs:
+            events.append(self._ended("finished"))
+        return events
+
+    def _diverged(self, reason: str) -> TrialEnded:
+        self._save(None, diverged=reason)
+        return self._ended("diverged", message=reason)
+
+    def _failed(self, error: Exception) -> TrialEnded:
+        logger.error("%s failed", self._plan.trial.trial_id, exc_info=error)
+        failure = classify(error)
+        return self._ended("failed", failure=failure.kind, message=failure.message)
+
+    def _saved(self) -> Checkpoint | None:
+        """The checkpoint, unless it is damaged: then the trial starts again, and says so."""
+        try:
+            return self._checkpoints.load(self._plan.identity(), self._settings().device)
+        except CheckpointDamaged as damage:
+            logger.error(
+                "%s: the checkpoint in %s cannot be used, %s; starting from the beginning",
+                self._plan.trial.trial_id,
+                self._folder.path,
+                damage,
+            )
+            return None
+
+    def _save(self, state: dict[str, object] | None, *, diverged: str | None = None) -> None:
+        self._checkpoints.save(
+            Checkpoint(self._plan.identity(), self._points, state, diverged=diverged)
+        )
+
+    def _settings(self) -> RunSettings:
+        trial = self._plan.trial
+        return RunSettings(
+            optimizer=trial.optimizer,
+            settings=trial.settings,
+            seed=trial.seed,
+            batch_size=self._plan.batch_size,
+            divergence_loss=self._plan.divergence_loss,
+            device=torch.device("cuda" if self._plan.use_gpu else "cpu"),
+        )
+
+    def _started(self, at: datetime) -> TrialStarted:
+        return TrialStarted(
+            trial_id=self._plan.trial.trial_id,
+            number=STARTED,
+            at=at,
+            resumed_from_epoch=self._resumed_from,
+            environment=describe_environment(self._settings().device, self._plan.threads),
+        )
+
+    def _told(self, point: MetricPoint) -> TrialPoint:
+        return TrialPoint(trial_id=self._plan.trial.trial_id, point=point)
+
+    def _ended(
+        self,
+        outcome: Literal["finished", "diverged", "failed"],
+        *,
+        failure: FailureKind | None = None,
+        message: str = "",
+    ) -> TrialEnded:
+        self.ended = True
+        return TrialEnded(
+            trial_id=self._plan.trial.trial_id,
+            number=ENDED,
+            at=datetime.now(UTC),
+            outcome=outcome,
+            failure=failure,
+            message=message,
+            worker_seconds=self._worker_seconds(),
+        )
+
+    def _worker_seconds(self) -> float:
+        if self._run is not None:
+            return self._run.elapsed_seconds
+        return self._points[-1].elapsed_seconds if self._points else 0.0
