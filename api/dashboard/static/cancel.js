@@ -12,6 +12,7 @@ export function startCancel(comparison, onDone) {
     error.textContent = "";
     dialog.showModal();
   });
+  button.disabled = false;
   dialog.querySelector("form").addEventListener("submit", async (event) => {
     if (event.submitter?.value !== "cancel") return;
     event.preventDefault();

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.chromium import watched_page
 from tests.support.web_service import PlayedDriver, WebService
@@ -89,6 +89,23 @@ def test_the_list_follows_without_a_reload(browser: Browser, web: WebService) ->
         web.submit(name="<b>a later one</b>")
         expect(page.get_by_role("link", name="<b>a later one</b>")).to_be_visible()
         expect(page.locator("[data-updated]")).to_contain_text("updated")
+
+
+def test_the_cancel_button_cannot_be_pressed_before_its_script_is_there(
+    browser: Browser, web: WebService
+) -> None:
+    web.submit()
+    held: list[Route] = []
+    with watched_page(browser) as page:
+        page.route("**/cancel.js", lambda route: held.append(route))
+        with page.expect_request("**/cancel.js"):
+            open_comparison(page, web, "two against each other")
+        button = page.get_by_role("button", name="Cancel…")
+        expect(button).to_be_disabled()
+        with page.expect_response("**/cancel.js"):
+            held.pop().continue_()
+        button.click()
+        expect(page.get_by_role("button", name="Let it run")).to_be_visible()
 
 
 def test_the_cancel_button_asks_and_then_cancels(browser: Browser, web: WebService) -> None:
