@@ -42,6 +42,10 @@ class Preconditioner:
         """The modules as matrices."""
         return [layer.adapter for layer in self.layers.values()]
 
+    def leave_out(self, name: str) -> LayerAdapter:
+        """Forget a layer, which is to be trained otherwise."""
+        return self.layers.pop(name).adapter
+
     def start_from(self, records: Mapping[str, LayerRecord], settings: StepSettings) -> None:
         """Warm start: A = mean of ā āᵀ over all rows seen on all ranks."""
         layers = [self.layers[name] for name in records]

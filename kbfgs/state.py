@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -11,6 +12,22 @@ from kbfgs.curvature.dense import DenseInverse, InputFactor
 from kbfgs.curvature.pairs import PairAverage
 from kbfgs.errors import StateError
 from kbfgs.layers.base import LayerAdapter
+
+
+class SavedState(Protocol):
+    """The state of one layer as a state_dict sees it."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors of the state by name, not copied."""
+        ...
+
+    def check(self, name: str, saved: dict[str, Tensor]) -> None:
+        """Raise `StateError` for a saved state that `load` could not take."""
+        ...
+
+    def load(self, saved: dict[str, Tensor]) -> None:
+        """Copy a checked state into this one."""
+        ...
 
 
 class LayerState:
@@ -93,7 +110,7 @@ def check_saved(
     saved: dict[str, Any],
     *,
     shapes: dict[str, list[int]],
-    layers: dict[str, LayerState],
+    layers: Mapping[str, SavedState],
     rank: int,
     world_size: int,
 ) -> None:

@@ -1,0 +1,282 @@
+"""What the optimizers with Kronecker factors share: groups, warm start, state, checks."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from kbfgs.capture import Capture, LayerRecord, Run
+from kbfgs.checks import READ_EVERY_STEPS, DeferredChecks
+from kbfgs.diagnostics import PhaseClock
+from kbfgs.distributed.communicator import Communicator
+from kbfgs.distributed.ddp import communicator_for, unwrap
+from kbfgs.errors import ConfigurationError, KBFGSError, NonFiniteLossError, UnsupportedModelError
+from kbfgs.layers.base import LayerAdapter
+from kbfgs.passes import FirstPass
+from kbfgs.registry import Assignment, FirstOrderParameter, assign, clean_name
+from kbfgs.second_pass import evaluation
+from kbfgs.state import SavedState, check_saved
+
+logger = logging.getLogger(__name__)
+
+
+class Options(Protocol):
+    """The options that every optimizer here has."""
+
+    @property
+    def lr(self) -> float:
+        """Step size of the preconditioned layers."""
+        ...
+
+    @property
+    def other_lr(self) -> float:
+        """Learning rate of the inner AdamW."""
+        ...
+
+    @property
+    def weight_decay(self) -> float:
+        """τ."""
+        ...
+
+    @property
+    def reduce(self) -> str | None:
+        """What ranks exchange under DDP."""
+        ...
+
+    @property
+    def max_factor_dim(self) -> int:
+        """The largest side of a preconditioned layer."""
+        ...
+
+
+class Layer(Protocol):
+    """One preconditioned layer."""
+
+    @property
+    def adapter(self) -> LayerAdapter:
+        """The module as a matrix."""
+        ...
+
+    @property
+    def state(self) -> SavedState:
+        """What is remembered of it."""
+        ...
+
+
+class Layers(Protocol):
+    """All preconditioned layers with their curvature."""
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        """By name, in the order of the model."""
+        ...
+
+    @property
+    def communicator(self) -> Communicator:
+        """The ranks."""
+        ...
+
+    def leave_out(self, name: str) -> LayerAdapter:
+        """Forget a layer."""
+        ...
+
+
+Preconditioning = TypeVar("Preconditioning", bound=Layers)
+
+
+class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
+    """An optimizer that preconditions layers by Kronecker factors, and trains the rest by AdamW.
+
+    There are always two parameter groups: the preconditioned parameters, with `lr`, and the
+    others, with `other_lr`; schedulers act on both.
+
+    Args:
+        model: The model, or its DistributedDataParallel wrapper.
+        options: The validated options.
+        settings: The dataclass of the numbers that may change from step to step; they stand in
+            the first parameter group.
+        precondition: Makes the layers' curvature from their adapters and the ranks.
+
+    Raises:
+        UnsupportedModelError: No layer can be preconditioned.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        options: Options,
+        settings: type[Any],
+        precondition: Callable[[tuple[LayerAdapter, ...], Communicator], Preconditioning],
+    ) -> None:
+        assignment = assign(unwrap(model), max_factor_dim=options.max_factor_dim)
+        self._model = model
+        self._preconditioner = precondition(
+            assignment.adapters, communicator_for(model, reduce=options.reduce)
+        )
+        self._first_order = [entry for entry, _ in assignment.first_order]
+        self._left_out: dict[str, str] = {}
+        self._capture = Capture(
+            unwrap(model),
+            assignment.adapters,
+            fixed_inputs=not any(p.requires_grad for _, p in assignment.first_order),
+        )
+        self._checks = DeferredChecks()
+        self._clock = PhaseClock()
+        self._steps = 0
+        self._capped: Tensor | int = 0
+        self._built = False
+        numbers = {field.name: getattr(options, field.name) for field in fields(settings)}
+        self._build_groups(assignment, options, numbers)
+        self._built = True
+
+    @abstractmethod
+    def _start_from(self, records: Mapping[str, LayerRecord]) -> None:
+        """Warm start from what the layers saw."""
+
+    @contextmanager
+    def warm_start(self) -> Iterator[None]:
+        """Set A to the mean of ā āᵀ over the forwards run inside, and invert A + √λ I.
+
+        The model runs in eval mode and without gradients; both, and the random generators, are
+        restored. Without a warm start, A is the first mini-batch's.
+
+        Raises:
+            KBFGSError: A step was taken already, or no layer was called.
+        """
+        if self._steps:
+            raise KBFGSError(f"warm_start must come before the first step, got {self._steps}")
+        self._capture.begin(Run.WARM_START)
+        try:
+            with evaluation(self._model):
+                yield
+        finally:
+            records = self._capture.end()
+        seen = {n: r for n, r in records.items() if r.gram is not None and r.problem is None}
+        if not seen:
+            raise KBFGSError("no preconditioned layer was called inside warm_start()")
+        self._start_from(seen)
+
+    def state_dict(self) -> dict[str, Any]:
+        """This rank's state; never communicates.
+
+        The factors keep their dtype. Continuing from it is bit for bit the same run.
+        """
+        packed = super().state_dict()
+        packed["inner"] = self._inner.state_dict()
+        packed["kbfgs"] = {
+            "format": 1,
+            "rank": self._preconditioner.communicator.rank,
+            "world_size": self._preconditioner.communicator.world_size,
+            "shapes": self._shapes(),
+            "steps": self._steps,
+            "capped_steps": int(self._capped),
+            "left_out": dict(self._left_out),
+            "layers": {
+                name: layer.state.tensors() for name, layer in self._preconditioner.layers.items()
+            },
+        }
+        return packed
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what `state_dict` gave on the same rank of as many ranks.
+
+        Raises:
+            StateError: The state is of another model, rank or number of ranks.
+        """
+        saved = state_dict.get("kbfgs", {})
+        check_saved(
+            saved,
+            shapes=self._shapes(),
+            layers={name: layer.state for name, layer in self._preconditioner.layers.items()},
+            rank=self._preconditioner.communicator.rank,
+            world_size=self._preconditioner.communicator.world_size,
+        )
+        for name, reason in saved["left_out"].items():
+            if name in self._preconditioner.layers:
+                self._leave_out(name, reason)
+        plain = {key: value for key, value in state_dict.items() if key not in ("kbfgs", "inner")}
+        super().load_state_dict(plain)
+        self._link_inner()
+        self._inner.load_state_dict(copy.deepcopy(state_dict["inner"]))
+        for name, layer in self._preconditioner.layers.items():
+            layer.state.load(saved["layers"][name])
+        self._steps = saved["steps"]
+        self._capped = saved["capped_steps"]
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Refused: build a new optimizer over the model with its new layers."""
+        if self._built:
+            raise ConfigurationError(
+                f"{type(self).__name__} has two fixed groups: build a new one over the model"
+            )
+        super().add_param_group(param_group)
+
+    def _build_groups(
+        self, assignment: Assignment, options: Options, numbers: dict[str, float]
+    ) -> None:
+        """Two groups: the preconditioned parameters, and those of the inner AdamW."""
+        preconditioned = [p for adapter in assignment.adapters for p in adapter.parameters]
+        others = [parameter for _, parameter in assignment.first_order]
+        groups: list[dict[str, Any]] = [
+            {"params": preconditioned, **numbers},
+            {"params": others, "lr": options.other_lr, "weight_decay": options.weight_decay},
+        ]
+        super().__init__(groups, {"lr": options.lr, "weight_decay": options.weight_decay})
+        self._inner = torch.optim.AdamW([{"params": others}], lr=options.other_lr)
+
+    def _shapes(self) -> dict[str, list[int]]:
+        parameters = unwrap(self._model).named_parameters()
+        return {clean_name(name): list(parameter.shape) for name, parameter in parameters}
+
+    def _settle_layers(self, first: FirstPass) -> None:
+        """In the first step, hand layers that do not fit over to the inner AdamW."""
+        if first.unfit and self._steps:
+            name, reason = next(iter(first.unfit.items()))
+            raise UnsupportedModelError(
+                f"layer {name!r} took part in the first step, but now {reason}: a preconditioned "
+                "layer must be used in every step, so freeze it before building KBFGS"
+            )
+        for name, reason in first.unfit.items():
+            logger.warning("layer %r is trained by AdamW instead of K-BFGS: %s", name, reason)
+            self._leave_out(name, reason)
+
+    def _leave_out(self, name: str, reason: str) -> None:
+        adapter = self._preconditioner.leave_out(name)
+        self._capture.drop(name)
+        self._left_out[name] = reason
+        taken = {id(parameter) for parameter in adapter.parameters}
+        preconditioned, others = self.param_groups
+        preconditioned["params"] = [p for p in preconditioned["params"] if id(p) not in taken]
+        others["params"] = [*others["params"], *adapter.parameters]
+        parts = ("weight", "bias")[: len(adapter.parameters)]
+        self._first_order += [FirstOrderParameter(f"{name}.{part}", reason) for part in parts]
+
+    def _require_finite(self, loss: Tensor) -> None:
+        message = f"the loss is not finite in step {self._steps + 1}: lower lr or raise damping"
+        self._checks.require(torch.isfinite(loss), NonFiniteLossError, message)
+
+    def _link_inner(self) -> None:
+        """Show the inner AdamW the second group as it stands."""
+        group = self.param_groups[1]
+        own = self._inner.param_groups[0]
+        own.update({key: group[key] for key in ("params", "lr", "weight_decay")})
+
+    def _step_inner(self) -> None:
+        self._link_inner()
+        if self.param_groups[1]["params"]:
+            self._inner.step()
+
+    def _finish_step(self, capped: Tensor | None) -> None:
+        if capped is not None:
+            self._capped = self._capped + capped
+        self._steps += 1
+        if self._steps % READ_EVERY_STEPS == 0:
+            self._checks.read()
