@@ -1,104 +1,282 @@
-"""Time of an optimizer step on the MNIST autoencoder, in units of SGD with momentum.
+"""Time, memory and messages of an optimizer step on the MNIST autoencoder, SGD's step being 1.
 
 The optimizers take turns, step by step, in one process, so that a busy machine slows all alike:
 
-    OMP_NUM_THREADS=1 python benchmarks/optimizer_step.py --steps 20
+    OMP_NUM_THREADS=1 python -m benchmarks.optimizer_step [--rounds 3] [--only K-BFGS Adam] \
+        [--device cuda] [--json FILE]
 
-The pictures are random: a step costs the same on them.
+A round is twenty steps of each, so that work done every tenth or twentieth step counts with its
+share. The pictures are random: a step costs the same on them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
+from benchmarks import operations
+from benchmarks.autoencoder import MNIST_SIZES, autoencoder
+from benchmarks.contenders import CONTENDERS, Trainer
 from kbfgs import KBFGS
 
-MNIST_AUTOENCODER = (784, 1000, 500, 250, 30, 250, 500, 1000, 784)
-LINEAR_CODE = 3
+WARM_UP_STEPS = 2
+WAITS = ("Synchronize", "aten::_local_scalar_dense", "Memcpy DtoH")
 
 
-def autoencoder(sizes: tuple[int, ...]) -> nn.Sequential:
-    """Linear layers with ReLU between them, but after the code."""
-    torch.manual_seed(0)
-    modules: list[nn.Module] = []
-    for index, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-        modules.append(nn.Linear(fan_in, fan_out))
-        if index not in (LINEAR_CODE, len(sizes) - 2):
-            modules.append(nn.ReLU())
-    return nn.Sequential(*modules)
+@dataclass(frozen=True)
+class Row:
+    """One optimizer beside SGD.
+
+    Attributes:
+        name: Its name in the table of contenders.
+        milliseconds: Median over the rounds of a step's mean time.
+        ratio: Median over the rounds of the mean step in units of SGD's mean in that round.
+        best_ratio: The fastest round in units of SGD's fastest round.
+        cpu_ratio: As `ratio`, in CPU-seconds of this process.
+        state_bytes: Bytes of the tensors that the optimizer keeps between steps.
+        waits: Calls in one step that wait for the device on CUDA, by name.
+    """
+
+    name: str
+    milliseconds: float
+    ratio: float
+    best_ratio: float
+    cpu_ratio: float
+    state_bytes: int
+    waits: dict[str, int]
 
 
-def make_step(
-    name: str, sizes: tuple[int, ...], batch: Tensor
-) -> tuple[Callable[[], object], torch.optim.Optimizer]:
-    """A function that takes one training step with the optimizer of this name."""
-    model = autoencoder(sizes).to(batch.device)
-    optimizer: torch.optim.Optimizer
-    match name:
-        case "sgd":
-            optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
-        case "adam":
-            optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-        case "kbfgs":
-            optimizer = KBFGS(model, lr=0.3, damping=0.3)
-        case _:
-            raise ValueError(f"unknown optimizer {name!r}")
-    loss_function = nn.BCEWithLogitsLoss(reduction="sum")
+@dataclass(frozen=True)
+class PhaseRow:
+    """One phase of K-BFGS, in units of SGD's step.
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss: Tensor = loss_function(model(batch), batch) / len(batch)
-        loss.backward()
-        return loss
+    Attributes:
+        name: A field of `PhaseSeconds`.
+        measured: Median time.
+        counted: Floating-point operations; None where none are counted.
+    """
 
-    return lambda: optimizer.step(closure), optimizer
+    name: str
+    measured: float
+    counted: float | None
 
 
-def timed(step: Callable[[], object], device: torch.device) -> float:
-    """Seconds of one step."""
-    start = time.perf_counter()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the tables."""
+    options = _parser().parse_args(arguments)
+    device = torch.device(options.device)
+    batch = torch.rand(options.batch, options.sizes[0], device=device)
+    names = ["SGD", *(name for name in options.only if name != "SGD")]
+    trainers = {name: _trainer(name, options.sizes, device) for name in names}
+    for trainer in trainers.values():
+        for _ in range(WARM_UP_STEPS):
+            trainer.step(batch)
+    phases: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    rounds = [_round(trainers, batch, phases, steps=options.steps) for _ in range(options.rounds)]
+    rows = [_row(name, trainers[name], rounds, batch) for name in names]
+    layers = operations.shapes(options.sizes)
+    step_seconds = rows[0].milliseconds / 1e3
+    by_phase = {
+        name: _phase_rows(name, phases[name], layers, options.batch, step_seconds)
+        for name in names
+        if phases[name]
+    }
+    wire = _wire(layers)
+    print(f"batch {options.batch}, {device}, {torch.get_num_threads()} thread(s)")
+    _print_rows(rows)
+    for name, table in by_phase.items():
+        _print_phases(name, table, device)
+    _print_wire(wire)
+    if options.json is not None:
+        result = {
+            "device": str(device),
+            "threads": torch.get_num_threads(),
+            "batch": options.batch,
+            "rows": [asdict(row) for row in rows],
+            "phases": {name: [asdict(row) for row in table] for name, table in by_phase.items()},
+            "bytes": wire,
+        }
+        options.json.write_text(json.dumps(result, indent=1), encoding="utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=20, help="steps of each in a round")
+    parser.add_argument("--batch", type=int, default=1000)
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(MNIST_SIZES))
+    parser.add_argument("--only", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", type=Path, help="also write the tables to this file")
+    return parser
+
+
+def _trainer(name: str, sizes: Sequence[int], device: torch.device) -> Trainer:
+    contender = CONTENDERS[name]
+    return contender.build(autoencoder(sizes).to(device), contender.points[0])
+
+
+Round = dict[str, tuple[float, float]]
+
+
+def _round(
+    trainers: dict[str, Trainer],
+    batch: Tensor,
+    phases: dict[str, list[dict[str, float]]],
+    *,
+    steps: int,
+) -> Round:
+    """Wall and CPU seconds of a mean step of each; notes the phases of each K-BFGS step."""
+    wall = dict.fromkeys(trainers, 0.0)
+    cpu = dict.fromkeys(trainers, 0.0)
+    for _ in range(steps):
+        for name, trainer in trainers.items():
+            seconds, cpu_seconds = timed(lambda one=trainer: one.step(batch), batch.device)
+            wall[name] += seconds
+            cpu[name] += cpu_seconds
+            if isinstance(trainer.optimizers[0], KBFGS):
+                phases[name].append(asdict(trainer.optimizers[0].diagnostics().seconds))
+    return {name: (wall[name] / steps, cpu[name] / steps) for name in trainers}
+
+
+def timed(step: Callable[[], object], device: torch.device) -> tuple[float, float]:
+    """Wall and CPU seconds of one step; on CUDA until the device has done it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    start, cpu_start = time.perf_counter(), time.process_time()
     step()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - cpu_start
 
 
-def main() -> None:
-    """Print the median step time of each optimizer and its ratio to SGD's."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--batch", type=int, default=1000)
-    parser.add_argument("--device", default="cpu")
-    options = parser.parse_args()
-    device = torch.device(options.device)
-    batch = torch.rand(options.batch, MNIST_AUTOENCODER[0], device=device)
-    steps = {name: make_step(name, MNIST_AUTOENCODER, batch) for name in ("sgd", "adam", "kbfgs")}
-    for step, _ in steps.values():
-        for _ in range(2):
-            step()
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(options.steps):
-        for name, (step, _) in steps.items():
-            seconds[name].append(timed(step, device))
-    base = statistics.median(seconds["sgd"])
-    print(f"batch {options.batch}, {device}, {torch.get_num_threads()} thread(s)")
-    print(f"{'optimizer':<10}{'median ms':>10}{'best ms':>10}{'ratio':>8}{'best ratio':>12}")
-    for name, values in seconds.items():
-        median, best = statistics.median(values), min(values)
-        print(
-            f"{name:<10}{1e3 * median:>10.1f}{1e3 * best:>10.1f}{median / base:>8.2f}"
-            f"{best / min(seconds['sgd']):>12.2f}"
+def _row(name: str, trainer: Trainer, rounds: Sequence[Round], batch: Tensor) -> Row:
+    walls = [one[name][0] for one in rounds]
+    return Row(
+        name=name,
+        milliseconds=1e3 * statistics.median(walls),
+        ratio=statistics.median(one[name][0] / one["SGD"][0] for one in rounds),
+        best_ratio=min(walls) / min(one["SGD"][0] for one in rounds),
+        cpu_ratio=statistics.median(one[name][1] / one["SGD"][1] for one in rounds),
+        state_bytes=state_bytes(trainer),
+        waits=waits(lambda: trainer.step(batch), batch.device),
+    )
+
+
+def state_bytes(trainer: Trainer) -> int:
+    """Bytes of all tensors that the optimizers keep, the parameters and gradients left out."""
+    theirs = {p.untyped_storage().data_ptr() for p in trainer.model.parameters()}
+    kept = {}
+    for optimizer in trainer.optimizers:
+        for tensor in _tensors([optimizer.state_dict(), list(optimizer.state.values())], set()):
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in theirs:
+                kept[storage.data_ptr()] = storage.nbytes()
+    return sum(kept.values())
+
+
+def _tensors(value: Any, seen: set[int]) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+        return
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    inside: list[Any] = []
+    if isinstance(value, dict):
+        inside = list(value.values())
+    elif isinstance(value, list | tuple):
+        inside = list(value)
+    elif hasattr(value, "__dict__") and not isinstance(value, type):
+        inside = list(vars(value).values())
+    for one in inside:
+        yield from _tensors(one, seen)
+
+
+def waits(step: Callable[[], object], device: torch.device) -> dict[str, int]:
+    """What waits for the device in one step, by the profiler; empty is what a step should be.
+
+    On a CPU it counts numbers that are read from tensors, which cost nothing there: KBFGS reads
+    its verdicts at once on a CPU and every fiftieth step on CUDA.
+    """
+    activities = [ProfilerActivity.CPU]
+    if device.type == "cuda":
+        activities.append(ProfilerActivity.CUDA)
+        torch.cuda.synchronize(device)
+    with profile(activities=activities) as seen:
+        step()
+    return {
+        event.key: event.count
+        for event in seen.key_averages()
+        if any(name in event.key for name in WAITS)
+    }
+
+
+def _phase_rows(
+    name: str,
+    seconds: Sequence[dict[str, float]],
+    layers: Sequence[operations.Shape],
+    rows: int,
+    step_seconds: float,
+) -> list[PhaseRow]:
+    contender = CONTENDERS[name]
+    counted = operations.kbfgs_phases(
+        layers, rows, fraction=contender.fraction, memory=contender.memory
+    )
+    base = operations.gradient(layers, rows)
+    return [
+        PhaseRow(
+            phase,
+            statistics.median(one[phase] for one in seconds) / step_seconds,
+            counted[phase] / base if phase in counted else None,
         )
-    optimizer = steps["kbfgs"][1]
-    assert isinstance(optimizer, KBFGS)
-    print("K-BFGS by phase, last step:", optimizer.diagnostics().seconds)
+        for phase in seconds[0]
+    ]
+
+
+def _wire(layers: Sequence[operations.Shape]) -> dict[str, int]:
+    return {
+        "gradient": operations.gradient_bytes(layers),
+        "K-BFGS": operations.vector_bytes(layers, ranks=2),
+        "K-FAC": operations.kfac_bytes(layers),
+    }
+
+
+def _print_rows(rows: Sequence[Row]) -> None:
+    print(f"{'optimizer':<16}{'ms':>8}{'ratio':>8}{'best':>8}{'CPU':>8}{'state MB':>10}  waits")
+    for row in rows:
+        print(
+            f"{row.name:<16}{row.milliseconds:>8.1f}{row.ratio:>8.2f}{row.best_ratio:>8.2f}"
+            f"{row.cpu_ratio:>8.2f}{row.state_bytes / 1e6:>10.1f}  {row.waits or 'none'}"
+        )
+
+
+def _print_phases(name: str, table: Sequence[PhaseRow], device: torch.device) -> None:
+    launching = ", launching alone" if device.type == "cuda" else ""
+    print(f"\n{name} by phase, SGD's step = 1 (median time{launching}; counted operations)")
+    for row in table:
+        counted = "" if row.counted is None else f"{row.counted:>8.2f}"
+        print(f"  {row.name:<16}{row.measured:>8.2f}{counted}")
+    total = sum(row.counted for row in table if row.counted is not None)
+    print(f"  {'total':<16}{sum(row.measured for row in table):>8.2f}{total:>8.2f}")
+
+
+def _print_wire(wire: dict[str, int]) -> None:
+    print("\nbytes a step sends between 2 ranks, computed")
+    for name, count in wire.items():
+        print(f"  {name:<16}{count:>12,}  {100 * count / wire['gradient']:>7.2f} % of the gradient")
 
 
 if __name__ == "__main__":
