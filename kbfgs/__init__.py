@@ -1,6 +1,6 @@
 """kbfgs: Kronecker-factored quasi-Newton (K-BFGS) as a PyTorch optimizer."""
 
-from kbfgs.config import KBFGSConfig, Reduce, RowWeighting, Safeguard
+from kbfgs.config import Ablation, KBFGSConfig, Reduce, RowWeighting, Safeguard
 from kbfgs.diagnostics import Diagnostics, LayerDiagnostics, PhaseSeconds
 from kbfgs.errors import (
     ClosureError,
@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "KBFGS",
+    "Ablation",
     "ClosureError",
     "ConfigurationError",
     "Diagnostics",

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from kbfgs.errors import ConfigurationError
 
+# The paper's number of pairs.
+DEFAULT_MEMORY = 100
+
 
 class Reduce(StrEnum):
     """What the ranks exchange to agree on the curvature."""
@@ -58,6 +61,59 @@ class Safeguard:
         require_positive("safeguard.loss_floor", self.loss_floor)
 
 
+def require_count(name: str, value: object) -> None:
+    """Raise `ConfigurationError` unless the value is a whole number >= 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(f"{name} must be >= 1, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Parts of the method that are left out or replaced, to see what they are worth.
+
+    Attributes:
+        identity_output_factor: H_g = I instead of BFGS updates.
+        input_inverse_every: T; H_a = (A + λ_A I)⁻¹ by Cholesky in every T-th step, with A of that
+            step, instead of the update by Hessian action.
+        powell_damping: Whether a pair is damped against H_g.
+        identity_damping: Whether a pair is then damped against the identity.
+    """
+
+    identity_output_factor: bool = False
+    input_inverse_every: int | None = None
+    powell_damping: bool = True
+    identity_damping: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("identity_output_factor", "powell_damping", "identity_damping"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ConfigurationError(f"ablation.{name} must be True or False, got {value!r}")
+        if self.input_inverse_every is not None:
+            require_count("ablation.input_inverse_every", self.input_inverse_every)
+
+
+@dataclass(frozen=True)
+class CurvatureOptions:
+    """The forms of the curvature.
+
+    Attributes:
+        memory: p, the pairs that stand for H_g; None forms H_g.
+        max_factor_dim: The largest H_g that is formed.
+        ablation: Parts of the method that are left out.
+    """
+
+    memory: int | None = None
+    max_factor_dim: int = 8192
+    ablation: Ablation = Ablation()
+
+    def memory_for(self, dim: int) -> int | None:
+        """The pairs that stand for an H_g of this size, or None where it is formed."""
+        if self.memory is None and dim > self.max_factor_dim:
+            return DEFAULT_MEMORY
+        return self.memory
+
+
 @dataclass(frozen=True)
 class KBFGSConfig:
     """The options of `KBFGS`, with the paper's settings as defaults.
@@ -73,7 +129,10 @@ class KBFGSConfig:
         safeguard: Limits of a step; None is the paper exactly.
         reduce: What ranks exchange under DDP; None makes the ranks independent.
         row_weighting: How uneven row counts of the ranks are corrected in DDP's average.
-        max_factor_dim: Layers with a larger side go to the inner AdamW.
+        max_factor_dim: Layers with a larger input side go to the inner AdamW, those with a larger
+            output side keep the last 100 pairs.
+        memory: p; K-BFGS(L) keeps the last p pairs instead of H_g. None is K-BFGS.
+        ablation: Parts of the method that are left out; None is the whole method.
     """
 
     lr: float = 0.3
@@ -87,6 +146,8 @@ class KBFGSConfig:
     reduce: str | None = Reduce.VECTORS.value
     row_weighting: str | None = None
     max_factor_dim: int = 8192
+    memory: int | None = None
+    ablation: Ablation | None = None
 
     def __post_init__(self) -> None:
         for name in ("lr", "damping", "other_lr"):
@@ -100,6 +161,26 @@ class KBFGSConfig:
         if self.max_factor_dim < 1:
             raise ConfigurationError(f"max_factor_dim must be >= 1, got {self.max_factor_dim}")
         self._check_choices()
+        self._check_curvature()
+
+    @property
+    def curvature(self) -> CurvatureOptions:
+        """The forms of the curvature."""
+        return CurvatureOptions(self.memory, self.max_factor_dim, self.ablation or Ablation())
+
+    def _check_curvature(self) -> None:
+        if not isinstance(self.ablation, Ablation | None):
+            raise ConfigurationError(
+                f"ablation must be a kbfgs.Ablation or None, got {self.ablation!r}"
+            )
+        if self.memory is None:
+            return
+        require_count("memory", self.memory)
+        if self.curvature.ablation.identity_output_factor:
+            raise ConfigurationError(
+                "ablation.identity_output_factor leaves no pairs to remember: leave memory out, "
+                f"got {self.memory}"
+            )
 
     def _check_choices(self) -> None:
         if self.reduce == "matrices":
@@ -116,7 +197,6 @@ class KBFGSConfig:
 
 
 _NOT_YET = {
-    "memory": (None, "leave it out for dense factors"),
     "curvature_fraction": (1.0, "leave it out; the second pass then runs over the whole batch"),
     "update_every": (1, "leave it out; the curvature is then updated in every step"),
     "grad_scaler": (None, "train in float32 or float64"),

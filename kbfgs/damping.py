@@ -34,7 +34,12 @@ def identity_threshold(damping: float) -> float:
 
 
 def double_damping(
-    step: Tensor, change: Tensor, inverse_change: Tensor, *, powell: float, identity: float
+    step: Tensor,
+    change: Tensor,
+    inverse_change: Tensor,
+    *,
+    powell: float | None,
+    identity: float | None,
 ) -> DampedPair:
     """Damp (s, y) first against H, then against the identity.
 
@@ -47,8 +52,8 @@ def double_damping(
         step: s, shape (d,).
         change: y, shape (d,).
         inverse_change: Hy, shape (d,).
-        powell: μ₁.
-        identity: μ₂ < 1.
+        powell: μ₁; None leaves the first damping out.
+        identity: μ₂ < 1; None leaves the second damping out.
     """
     target = change.dot(inverse_change)
     theta_1, powell_needed = _blend(step.dot(change), target, threshold=powell)
@@ -59,8 +64,10 @@ def double_damping(
     return DampedPair(damped_step, damped_change, powell_needed, identity_needed)
 
 
-def _blend(product: Tensor, target: Tensor, *, threshold: float) -> tuple[Tensor, Tensor]:
+def _blend(product: Tensor, target: Tensor, *, threshold: float | None) -> tuple[Tensor, Tensor]:
     """Return θ = (1-μ) target / (target - product) where product < μ target, else 1."""
+    if threshold is None:
+        return torch.ones_like(product), torch.zeros_like(product, dtype=torch.bool)
     gap = target - product
     needed = (product < threshold * target) & (gap > 0)
     theta = torch.where(needed, (1 - threshold) * target / gap, 1.0)

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -107,7 +107,13 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
 
     Raises:
         UnsupportedModelError: No layer can be preconditioned.
+
+    Attributes:
+        forms_output_factor: Whether the output side's factor must be formed, so that a layer whose
+            output side is larger than `max_factor_dim` goes to AdamW.
     """
+
+    forms_output_factor: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -116,7 +122,11 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         settings: type[Any],
         precondition: Callable[[tuple[LayerAdapter, ...], Communicator], Preconditioning],
     ) -> None:
-        assignment = assign(unwrap(model), max_factor_dim=options.max_factor_dim)
+        assignment = assign(
+            unwrap(model),
+            max_factor_dim=options.max_factor_dim,
+            limit_outputs=self.forms_output_factor,
+        )
         self._model = model
         self._preconditioner = precondition(
             assignment.adapters, communicator_for(model, reduce=options.reduce)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,51 @@ def growth_limit(dtype: torch.dtype) -> float:
     return float(0.35 / torch.finfo(dtype).eps ** 0.5)
 
 
+@dataclass(frozen=True)
+class PairProducts:
+    """The scalars of a pair from which an update is decided.
+
+    Attributes:
+        curvature: sᵀy.
+        target: yᵀHy.
+        made: Whether the update is safe, boolean.
+    """
+
+    curvature: Tensor
+    target: Tensor
+    made: Tensor
+
+
+def judge_pair(
+    step: Tensor, change: Tensor, product: Tensor, *, floor: Tensor | float, allowed: Tensor
+) -> PairProducts:
+    """Decide on an update from scalars, before anything is changed; no value is read.
+
+    It is skipped when sᵀy <= floor ‖s‖², when yᵀHy <= 0, when ρ‖s‖‖Hy‖ exceeds `growth_limit`,
+    and when anything is not finite.
+
+    Args:
+        step: s, shape (d,).
+        change: y, shape (d,).
+        product: Hy, shape (d,).
+        floor: Skip when sᵀy <= floor ‖s‖².
+        allowed: Boolean scalar; False skips.
+    """
+    curvature = step.dot(change)
+    length = step.dot(step)
+    target = change.dot(product)
+    growth = (length * product.dot(product)).sqrt()
+    made = (
+        allowed
+        & (curvature > floor * length)
+        & (curvature > 0)
+        & (target > 0)
+        & (growth <= growth_limit(step.dtype) * curvature)
+        & (length + target < torch.inf)
+    )
+    return PairProducts(curvature, target, made)
+
+
 def bfgs_update_(
     inverse: Tensor, step: Tensor, change: Tensor, *, floor: Tensor | float, allowed: Tensor
 ) -> Tensor:
@@ -28,8 +75,7 @@ def bfgs_update_(
     H ← (I - ρ s yᵀ) H (I - ρ y sᵀ) + ρ s sᵀ,  ρ = 1/sᵀy, computed as the rank-two update
     H + u sᵀ + s uᵀ with q = Hy and u = (ρ + ρ² yᵀq) s / 2 - ρ q.
 
-    The decision to skip is made from scalars before the update, and stays a tensor: a skipped
-    update adds zeros.
+    The decision to skip stays a tensor: a skipped update adds zeros.
 
     Args:
         inverse: H, symmetric positive definite, shape (d, d); changed in place.
@@ -42,25 +88,49 @@ def bfgs_update_(
         Whether the update was made, a boolean scalar.
     """
     product = inverse.mv(change)
-    curvature = step.dot(change)
-    length = step.dot(step)
-    target = change.dot(product)
-    growth = (length * product.dot(product)).sqrt()
-    made = (
-        allowed
-        & (curvature > floor * length)
-        & (curvature > 0)
-        & (target > 0)
-        & (growth <= growth_limit(inverse.dtype) * curvature)
-        & (length + target < torch.inf)
-    )
-    rho = torch.where(made, curvature.reciprocal(), 0.0)
+    products = judge_pair(step, change, product, floor=floor, allowed=allowed)
+    made = products.made
+    rho = torch.where(made, products.curvature.reciprocal(), 0.0)
     kept_step = torch.where(made, step, 0.0)
     kept_product = torch.where(made, product, 0.0)
-    kept_target = torch.where(made, target, 0.0)
+    kept_target = torch.where(made, products.target, 0.0)
     half = (0.5 * (rho + rho * rho * kept_target)) * kept_step - rho * kept_product
     inverse.addmm_(torch.stack((half, kept_step), 1), torch.stack((kept_step, half), 0))
     return made
+
+
+def compact_middle(cross: Tensor, gram: Tensor, oldest: Tensor) -> Tensor:
+    """K of the compact form H = I + [S; Y]ᵀ K [S; Y], by slot of the ring.
+
+    K = [R⁻ᵀ (D + Y Yᵀ) R⁻¹, -R⁻ᵀ; -R⁻¹, 0] with R and D the upper triangle and the diagonal of
+    S Yᵀ in the order of age (Byrd, Nocedal, Schnabel 1994, theorem 2.2).
+
+    Args:
+        cross: S Yᵀ by slot, shape (p, p); an empty slot has zeros.
+        gram: Y Yᵀ by slot, shape (p, p).
+        oldest: The oldest slot, int64, shape (1,); the empty ones count as oldest.
+
+    Returns:
+        Shape (2p, 2p).
+    """
+    memory = cross.shape[0]
+    slots = torch.arange(memory, device=cross.device)
+    by_age = (slots + oldest) % memory
+    by_slot = (slots - oldest) % memory
+    aged_cross = cross[by_age][:, by_age]
+    diagonal = aged_cross.diagonal()
+    triangle = aged_cross.triu()
+    triangle.diagonal().copy_(torch.where(diagonal > 0, diagonal, 1.0))
+    eye = torch.eye(memory, dtype=cross.dtype, device=cross.device)
+    aged_inverse = torch.linalg.solve_triangular(triangle, eye, upper=True)
+    inverse = aged_inverse[by_slot][:, by_slot]
+    inner = gram.clone()
+    inner.diagonal().add_(cross.diagonal())
+    middle = cross.new_zeros(2 * memory, 2 * memory)
+    middle[:memory, :memory] = inverse.t() @ inner @ inverse
+    middle[:memory, memory:] = -inverse.t()
+    middle[memory:, :memory] = -inverse
+    return middle
 
 
 def damped_inverse(factor: Tensor, damping: float) -> Tensor:
@@ -73,16 +143,31 @@ def damped_inverse(factor: Tensor, damping: float) -> Tensor:
     Raises:
         KBFGSError: A is not finite or the sum is not positive definite.
     """
-    damped = factor.clone()
-    damped.diagonal().add_(damping)
-    lower, info = torch.linalg.cholesky_ex(damped)
-    if int(info) != 0:
+    inverse, definite = try_damped_inverse(factor, damping)
+    if not definite:
         raise KBFGSError(
             f"input factor of shape {tuple(factor.shape)} is not positive definite with "
             f"{damping:g} on its diagonal: the layer's inputs are not finite, or raise damping"
         )
+    return inverse
+
+
+def try_damped_inverse(factor: Tensor, damping: float) -> tuple[Tensor, Tensor]:
+    """(A + damping I)⁻¹ by Cholesky, and whether there is one; no value is read.
+
+    Args:
+        factor: A, symmetric positive semidefinite, shape (d, d).
+        damping: Added to the diagonal.
+
+    Returns:
+        The inverse, shape (d, d), and a boolean scalar: where it is False, the inverse has no
+        meaning.
+    """
+    damped = factor.clone()
+    damped.diagonal().add_(damping)
+    lower, info = torch.linalg.cholesky_ex(damped)
     # Row-major, so that a state that is loaded takes the same path through the matrix products.
-    return torch.cholesky_inverse(lower).contiguous()
+    return torch.cholesky_inverse(lower).contiguous(), info == 0
 
 
 def accumulate_gram_(

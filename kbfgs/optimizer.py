@@ -10,7 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from kbfgs.capture import LayerRecord, Run
-from kbfgs.config import KBFGSConfig, Reduce, RowWeighting, Safeguard, refuse_unsupported
+from kbfgs.config import (
+    Ablation,
+    KBFGSConfig,
+    Reduce,
+    RowWeighting,
+    Safeguard,
+    refuse_unsupported,
+)
 from kbfgs.diagnostics import Diagnostics, layer_diagnostics
 from kbfgs.distributed.ddp import average_by_rows, check_ranks
 from kbfgs.errors import ClosureError, ConfigurationError
@@ -40,13 +47,17 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         safeguard: Limits of a step; None is the paper exactly.
         reduce: What ranks exchange under DDP.
         row_weighting: Who corrects DDP's average when the ranks' rows differ.
-        max_factor_dim: Layers with a larger side go to the inner AdamW.
+        max_factor_dim: Layers with a larger input side go to the inner AdamW.
+        memory: p; K-BFGS(L) keeps the last p pairs instead of H_g.
+        ablation: Parts of the method that are left out.
         **unsupported: Keywords of the interface that are not supported yet.
 
     Raises:
         ConfigurationError: An option is out of its bounds or not supported.
         UnsupportedModelError: No layer can be preconditioned.
     """
+
+    forms_output_factor = False
 
     def __init__(
         self,
@@ -63,6 +74,8 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         reduce: str | None = Reduce.VECTORS.value,
         row_weighting: str | None = None,
         max_factor_dim: int = 8192,
+        memory: int | None = None,
+        ablation: Ablation | None = None,
         **unsupported: object,
     ) -> None:
         refuse_unsupported(unsupported)
@@ -70,13 +83,19 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
             lr=lr, damping=damping, momentum=momentum, factor_decay=factor_decay,
             weight_decay=weight_decay, powell=powell, other_lr=other_lr, safeguard=safeguard,
             reduce=reduce, row_weighting=row_weighting, max_factor_dim=max_factor_dim,
+            memory=memory, ablation=ablation,
         )  # fmt: skip
         weighting = None if row_weighting is None else RowWeighting(row_weighting)
         super().__init__(
             model,
             self.config,
             StepSettings,
-            partial(Preconditioner, safeguard=safeguard, weighting=weighting),
+            partial(
+                Preconditioner,
+                curvature=self.config.curvature,
+                safeguard=safeguard,
+                weighting=weighting,
+            ),
         )
         self._passes = TwoPasses(model, self._capture, self._checks)
         if weighting is RowWeighting.HOOK:

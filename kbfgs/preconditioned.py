@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kbfgs.capture import LayerRecord
+from kbfgs.config import CurvatureOptions
 from kbfgs.damping import double_damping, identity_threshold
 from kbfgs.distributed.exchange import LayerMeans
 from kbfgs.layers.base import LayerAdapter
@@ -43,9 +44,10 @@ class PreconditionedLayer:
         state: What is remembered of it.
     """
 
-    def __init__(self, adapter: LayerAdapter) -> None:
+    def __init__(self, adapter: LayerAdapter, options: CurvatureOptions) -> None:
         self.adapter = adapter
-        self.state = LayerState(adapter)
+        self.state = LayerState(adapter, options)
+        self._ablation = options.ablation
 
     @property
     def name(self) -> str:
@@ -98,13 +100,20 @@ class PreconditionedLayer:
             pair.step,
             pair.change,
             state.output_inverse.times(pair.change),
-            powell=settings.powell,
-            identity=identity_threshold(settings.damping),
+            powell=settings.powell if self._ablation.powell_damping else None,
+            identity=(
+                identity_threshold(settings.damping) if self._ablation.identity_damping else None
+            ),
         )
         floor = CURVATURE_FLOOR * first.gradients.norm()
         made = state.output_inverse.update(damped.step, damped.change, floor=floor, allowed=finite)
         state.curvature.copy_(pair.step.dot(pair.change))
         state.counts[:3] += torch.stack((damped.powell, damped.identity, ~made))
+
+    def refresh_inputs(self, total: Tensor, *, settings: StepSettings) -> None:
+        """H_a = (A + λ_A I)⁻¹ from A summed over the ranks."""
+        made = self.state.input_factor.refresh(total, damping=settings.factor_damping)
+        self.state.counts[3] += ~made
 
     def act(self, step: Tensor, action: Tensor, *, settings: StepSettings) -> None:
         """Update H_a by the Hessian action (s_a, A s_a + λ_A s_a)."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from kbfgs.capture import LayerRecord
-from kbfgs.config import RowWeighting, Safeguard
+from kbfgs.config import CurvatureOptions, RowWeighting, Safeguard
 from kbfgs.distributed.communicator import Communicator
 from kbfgs.distributed.exchange import FirstMeans, exchange_first, exchange_second
 from kbfgs.layers.base import LayerAdapter
@@ -29,10 +29,14 @@ class Preconditioner:
         adapters: tuple[LayerAdapter, ...],
         communicator: Communicator,
         *,
+        curvature: CurvatureOptions,
         safeguard: Safeguard | None,
         weighting: RowWeighting | None,
     ) -> None:
-        self.layers = {adapter.name: PreconditionedLayer(adapter) for adapter in adapters}
+        self.layers = {
+            adapter.name: PreconditionedLayer(adapter, curvature) for adapter in adapters
+        }
+        self._input_inverse_every = curvature.ablation.input_inverse_every
         self.communicator = communicator
         self._safeguard = safeguard
         self._weighting = weighting
@@ -87,6 +91,16 @@ class Preconditioner:
             shares = [layer.state.input_factor.share for layer in new]
             for layer, total in zip(new, self.communicator.sum_together(shares), strict=True):
                 layer.state.input_factor.start(total, damping=settings.factor_damping)
+        if self._input_inverse_every is not None and step % self._input_inverse_every == 0:
+            self._refresh_inputs(
+                [layer for layer in self.layers.values() if layer not in new], settings
+            )
+
+    def _refresh_inputs(self, layers: list[PreconditionedLayer], settings: StepSettings) -> None:
+        """The ablation without Hessian action: H_a by Cholesky from this step's A."""
+        shares = [layer.state.input_factor.share for layer in layers]
+        for layer, total in zip(layers, self.communicator.sum_together(shares), strict=True):
+            layer.refresh_inputs(total, settings=settings)
 
     def move(self, loss: Tensor, settings: StepSettings) -> Tensor | None:
         """W̄ ← W̄ - α scale H_g M H_a with the averaged gradient M.
@@ -125,5 +139,6 @@ class Preconditioner:
         )
         for index, layer in enumerate(layers):
             layer.learn_curvature(means.layers[index], after[index], settings=settings)
-            layer.act(probes[index][0], actions[index], settings=settings)
+            if self._input_inverse_every is None:
+                layer.act(probes[index][0], actions[index], settings=settings)
         return loss

@@ -47,12 +47,13 @@ def clean_name(name: str) -> str:
     return name.replace("_orig_mod.", "").removeprefix("module.")
 
 
-def assign(model: nn.Module, *, max_factor_dim: int) -> Assignment:
+def assign(model: nn.Module, *, max_factor_dim: int, limit_outputs: bool) -> Assignment:
     """Find the layers that can be preconditioned.
 
     Args:
         model: The model, without wrappers.
-        max_factor_dim: Layers with a larger side are left to the inner optimizer.
+        max_factor_dim: Layers with a larger input side are left to the inner optimizer.
+        limit_outputs: Whether those with a larger output side are too.
 
     Raises:
         UnsupportedModelError: No layer can be preconditioned, or a parameter has no shape yet.
@@ -62,7 +63,9 @@ def assign(model: nn.Module, *, max_factor_dim: int) -> Assignment:
     adapters: list[LayerAdapter] = []
     for name, module in model.named_modules():
         _refuse_lazy(name, module)
-        reason = _reason_against(module, names, max_factor_dim=max_factor_dim)
+        reason = _reason_against(
+            module, names, max_factor_dim=max_factor_dim, limit_outputs=limit_outputs
+        )
         if reason is None and isinstance(module, nn.Linear):
             adapters.append(LinearAdapter(clean_name(name), module))
         elif reason is not None:
@@ -88,19 +91,22 @@ def _refuse_lazy(name: str, module: nn.Module) -> None:
         )
 
 
-def _reason_against(module: nn.Module, names: Counter[int], *, max_factor_dim: int) -> str | None:
+def _reason_against(
+    module: nn.Module, names: Counter[int], *, max_factor_dim: int, limit_outputs: bool
+) -> str | None:
     """Why a module's own parameters cannot be preconditioned, or None."""
     if type(module) is not nn.Linear:
         return f"{type(module).__name__} is not preconditioned"
     if "weight" not in module._parameters:
         return "its weight is computed from other parameters"
     weight = module.weight
-    sides = (weight.shape[0], weight.shape[1] + (module.bias is not None))
+    inputs = weight.shape[1] + (module.bias is not None)
+    side = max(inputs, weight.shape[0]) if limit_outputs else inputs
     checks = (
         (not weight.requires_grad, "its weight is frozen"),
         (any(names[id(p)] > 1 for p in module.parameters()), "shared with another module"),
         (weight.dtype not in _DTYPES, f"its dtype is {weight.dtype}"),
-        (min(sides) == 0, "it is empty"),
-        (max(sides) > max_factor_dim, f"a side is larger than max_factor_dim={max_factor_dim}"),
+        (weight.numel() == 0, "it is empty"),
+        (side > max_factor_dim, f"a side is larger than max_factor_dim={max_factor_dim}"),
     )
     return next((reason for failed, reason in checks if failed), None)

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from kbfgs.config import CurvatureOptions
 from kbfgs.curvature.dense import DenseInverse, InputFactor
+from kbfgs.curvature.output import OutputInverse, new_output_inverse
 from kbfgs.curvature.pairs import PairAverage
 from kbfgs.errors import StateError
 from kbfgs.layers.base import LayerAdapter
@@ -36,14 +38,15 @@ class LayerState:
     Attributes:
         momentum: M, shape (d_out, d_in + 1).
         input_factor: This rank's share of A, and H_a.
-        output_inverse: H_g.
+        output_inverse: H_g, as a matrix or as pairs.
         pair: The moving averages of s and y.
         counts: Pairs changed by Powell's damping, pairs changed by the damping against the
             identity, skipped updates of H_g, skipped updates of H_a; int64, shape (4,).
         curvature: sᵀy of the last step, a scalar.
     """
 
-    def __init__(self, adapter: LayerAdapter) -> None:
+    def __init__(self, adapter: LayerAdapter, options: CurvatureOptions) -> None:
+        self._options = options
         weight = adapter.weight
 
         def zeros(*shape: int) -> Tensor:
@@ -52,8 +55,7 @@ class LayerState:
         inputs, outputs = adapter.input_dim, adapter.output_dim
         self.momentum = zeros(outputs, inputs)
         self.input_factor = InputFactor(zeros(inputs, inputs))
-        identity = torch.eye(outputs, dtype=weight.dtype, device=weight.device)
-        self.output_inverse = DenseInverse(identity)
+        self.output_inverse = self._identity(self.momentum)
         self.pair = PairAverage(zeros(outputs), zeros(outputs))
         self.counts = torch.zeros(4, dtype=torch.int64, device=weight.device)
         self.curvature = zeros()
@@ -63,7 +65,6 @@ class LayerState:
         tensors = {
             "momentum": self.momentum,
             "input_factor": self.input_factor.share,
-            "output_inverse": self.output_inverse.matrix,
             "pair_step": self.pair.step,
             "pair_change": self.pair.change,
             "counts": self.counts,
@@ -71,6 +72,8 @@ class LayerState:
         }
         if self.input_factor.inverse is not None:
             tensors["input_inverse"] = self.input_factor.inverse.matrix
+        for key, tensor in self.output_inverse.tensors().items():
+            tensors[f"output_{key}"] = tensor
         return tensors
 
     def check(self, name: str, saved: dict[str, Tensor]) -> None:
@@ -97,8 +100,13 @@ class LayerState:
             self.input_factor.inverse = DenseInverse(empty)
         else:
             self.input_factor.inverse = None
+        self.output_inverse = self._identity(self.momentum)
         for key, tensor in self.tensors().items():
             tensor.copy_(saved[key])
+
+    def _identity(self, like: Tensor) -> OutputInverse:
+        """H_g before the first pair; `like` has its size as rows."""
+        return new_output_inverse(like.shape[0], self._options, like=like)
 
     @property
     def bytes_held(self) -> int:

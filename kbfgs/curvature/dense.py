@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kbfgs.linalg import accumulate_gram_, bfgs_update_, damped_inverse
+from kbfgs.linalg import (
+    accumulate_gram_,
+    bfgs_update_,
+    damped_inverse,
+    try_damped_inverse,
+)
 
 
 class DenseInverse:
@@ -26,7 +31,7 @@ class DenseInverse:
 
     def tensors(self) -> dict[str, Tensor]:
         """The matrix."""
-        return {"matrix": self.matrix}
+        return {"inverse": self.matrix}
 
 
 class InputFactor:
@@ -46,6 +51,17 @@ class InputFactor:
     def start(self, total: Tensor, *, damping: float) -> None:
         """Set H_a = (A + λ_A I)⁻¹ from A summed over the ranks."""
         self.inverse = DenseInverse(damped_inverse(total, damping))
+
+    def refresh(self, total: Tensor, *, damping: float) -> Tensor:
+        """Set H_a = (A + λ_A I)⁻¹ again, or keep H_a where A is not finite.
+
+        Returns:
+            Whether it was set, a boolean scalar.
+        """
+        inverse, definite = try_damped_inverse(total, damping)
+        matrix = self.require_inverse().matrix
+        matrix.copy_(torch.where(definite, inverse, matrix))
+        return definite
 
     def accumulate(
         self, inputs: list[Tensor], input_sums: list[Tensor], *, decay: float, weight: float

@@ -47,7 +47,6 @@ def test_safeguard_bounds(option, value):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"memory": 100}, "memory=100 is not supported yet: leave it out for dense factors"),
         ({"curvature_fraction": 0.25}, "curvature_fraction=0.25 is not supported yet"),
         ({"update_every": 4}, "update_every=4 is not supported yet"),
         ({"grad_scaler": "scaler"}, "grad_scaler='scaler' is not supported yet: train in float32"),

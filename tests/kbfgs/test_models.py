@@ -91,12 +91,22 @@ def test_a_frozen_bias_is_left_out_of_the_matrix():
     assert opt.state_dict()["kbfgs"]["layers"]["0"]["momentum"].shape == (4, 5)
 
 
-def test_a_layer_that_is_too_large_goes_to_adamw():
+def test_a_layer_with_too_many_inputs_goes_to_adamw():
     model = network(5, 12, 3)
     opt = KBFGS(model, max_factor_dim=12)
     assert layer_names(opt) == ["0"]
     assert reasons(opt)["2.weight"] == "a side is larger than max_factor_dim=12"
     trains(model, opt, *data(20, 5, 3))
+
+
+def test_a_layer_with_too_many_outputs_remembers_pairs():
+    model = network(5, 8, 12)
+    opt = KBFGS(model, max_factor_dim=11)
+    assert layer_names(opt) == ["0", "2"]
+    layers = opt.state_dict()["kbfgs"]["layers"]
+    assert layers["0"]["output_inverse"].shape == (8, 8)
+    assert layers["2"]["output_pairs"].shape == (2, 100, 12)
+    trains(model, opt, *data(20, 5, 12))
 
 
 class Autoencoder(nn.Module):

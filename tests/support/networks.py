@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kbfgs import KBFGS
+from kbfgs.curvature.limited import LimitedInverse
 from tests.support.paper_oracle import PaperState
 
 STATE_NAMES = {
@@ -85,8 +86,42 @@ def put_state(opt: KBFGS, model: nn.Module, state: PaperState) -> None:
         for key, symbol in STATE_NAMES.items():
             if key == "input_inverse" and state.steps == 0 and not state.warm:
                 continue
-            layer[key] = getattr(state, symbol)[index].clone()
+            if key in layer or key == "input_inverse":
+                layer[key] = getattr(state, symbol)[index].clone()
+        if "output_pairs" in layer:
+            layer.update(ring_of(state.pairs[index], like=layer, turned_by=state.steps))
     opt.load_state_dict(saved)
+
+
+def ring_of(
+    pairs: list[tuple[Tensor, Tensor]], *, like: dict[str, Tensor], turned_by: int
+) -> dict[str, Tensor]:
+    """A limited memory that holds these pairs, oldest first; a full ring starts anywhere."""
+    _, memory, dim = like["output_pairs"].shape
+    first = turned_by % memory if len(pairs) == memory else 0
+    ring = torch.zeros(2, memory, dim, dtype=torch.float64)
+    for age, (s, y) in enumerate(pairs):
+        ring[:, (first + age) % memory] = torch.stack((s, y))
+    return {
+        "output_pairs": ring,
+        "output_pair_cross": ring[0] @ ring[1].T,
+        "output_pair_gram": ring[1] @ ring[1].T,
+        "output_pair_oldest": torch.tensor([(first + len(pairs)) % memory]),
+    }
+
+
+def output_inverse(layer: dict[str, Tensor]) -> Tensor:
+    """H_g as a matrix, from a layer's state in whichever form."""
+    if "output_inverse" in layer:
+        return layer["output_inverse"]
+    outputs = layer["pair_step"]
+    if "output_pairs" not in layer:
+        return torch.eye(len(outputs), dtype=outputs.dtype)
+    pairs = layer["output_pairs"]
+    limited = LimitedInverse(len(outputs), memory=pairs.shape[1], like=pairs)
+    for key, tensor in limited.tensors().items():
+        tensor.copy_(layer[f"output_{key}"])
+    return limited.times(torch.eye(len(outputs), dtype=pairs.dtype))
 
 
 def difference(opt: KBFGS, model: nn.Module, state: PaperState) -> float:
@@ -94,10 +129,8 @@ def difference(opt: KBFGS, model: nn.Module, state: PaperState) -> float:
     pairs = list(zip(weight_matrices(model), state.weights, strict=True))
     layers = opt.state_dict()["kbfgs"]["layers"]
     for index, name in enumerate(linears(model)):
-        pairs += [
-            (layers[name][key], getattr(state, symbol)[index])
-            for key, symbol in STATE_NAMES.items()
-        ]
+        ours = {**layers[name], "output_inverse": output_inverse(layers[name])}
+        pairs += [(ours[key], getattr(state, symbol)[index]) for key, symbol in STATE_NAMES.items()]
     return max(relative(ours, theirs) for ours, theirs in pairs)
 
 

@@ -27,13 +27,18 @@ class PaperState:
     H_g: list[Tensor]
     s: list[Tensor]
     y: list[Tensor]
+    pairs: list[list[tuple[Tensor, Tensor]]]
     steps: int = 0
     warm: bool = False
 
 
 @dataclass
 class Paper:
-    """A fully connected network with ReLU between its layers, and the method's settings."""
+    """A fully connected network with ReLU between its layers, and the method's settings.
+
+    With `memory`, H_g is the identity updated by the last pairs alone, made anew in each step. The
+    other switches leave a part of the method out.
+    """
 
     loss: Loss
     lr: float = 0.3
@@ -41,6 +46,11 @@ class Paper:
     beta: float = 0.9
     weight_decay: float = 0.0
     mu_1: float = 0.2
+    memory: int | None = None
+    identity_output: bool = False
+    inverse_every: int | None = None
+    powell: bool = True
+    identity: bool = True
     log: dict[str, int] = field(default_factory=lambda: {"powell": 0, "identity": 0, "skipped": 0})
 
     def initial(self, weights: list[Tensor]) -> PaperState:
@@ -53,6 +63,7 @@ class Paper:
             H_g=[torch.eye(W.shape[0], dtype=W.dtype) for W in weights],
             s=[zeros(W.shape[0], dtype=W.dtype) for W in weights],
             y=[zeros(W.shape[0], dtype=W.dtype) for W in weights],
+            pairs=[[] for _ in weights],
         )
 
     def warm_start(self, state: PaperState, batches: list[Tensor]) -> None:
@@ -111,6 +122,8 @@ class Paper:
                 self.set_A(state, layer, new)
             elif state.steps > 0:
                 state.A[layer] = beta * state.A[layer] + (1 - beta) * new
+            if self.inverse_every is not None and state.steps % self.inverse_every == 0:
+                self.set_A(state, layer, state.A[layer])
         for layer in L:
             step = state.H_g[layer] @ state.momentum[layer] @ state.H_a[layer]
             state.weights[layer] = state.weights[layer] - self.lr * step
@@ -121,21 +134,33 @@ class Paper:
             s, y = self.damp(state.s[layer], state.y[layer], state.H_g[layer])
             if s @ y <= 1e-4 * (s @ s) * g[layer].norm():
                 self.log["skipped"] += 1
-            else:
-                state.H_g[layer] = self.bfgs(state.H_g[layer], s, y)
+            elif not self.identity_output:
+                self.take(state, layer, s, y)
+            if self.inverse_every is not None:
+                continue
             s_a = state.H_a[layer] @ a_bar[layer].mean(0)
             y_a = state.A[layer] @ s_a + root * s_a
             state.H_a[layer] = self.bfgs(state.H_a[layer], s_a, y_a)
         state.steps += 1
 
+    def take(self, state: PaperState, layer: int, s: Tensor, y: Tensor) -> None:
+        """BFGS of H_g by one more pair, all of them or the last ones."""
+        if self.memory is None:
+            state.H_g[layer] = self.bfgs(state.H_g[layer], s, y)
+            return
+        state.pairs[layer] = [*state.pairs[layer], (s, y)][-self.memory :]
+        state.H_g[layer] = torch.eye(len(s), dtype=s.dtype)
+        for each_s, each_y in state.pairs[layer]:
+            state.H_g[layer] = self.bfgs(state.H_g[layer], each_s, each_y)
+
     def damp(self, s: Tensor, y: Tensor, H: Tensor) -> tuple[Tensor, Tensor]:
         mu_2 = min(math.sqrt(self.damping), 0.9)
         yHy = y @ H @ y
-        if s @ y < self.mu_1 * yHy:
+        if self.powell and s @ y < self.mu_1 * yHy:
             theta = (1 - self.mu_1) * yHy / (yHy - s @ y)
             s = theta * s + (1 - theta) * (H @ y)
             self.log["powell"] += 1
-        if s @ y < mu_2 * (s @ s):
+        if self.identity and s @ y < mu_2 * (s @ s):
             theta = (1 - mu_2) * (s @ s) / (s @ s - s @ y)
             y = theta * y + (1 - theta) * s
             self.log["identity"] += 1
