@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._compile import _disable_dynamo  # torch.compiler.disable loads the compiler at import
 
 from kbfgs.errors import UnsupportedModelError
 from kbfgs.layers.base import LayerAdapter
@@ -88,6 +89,7 @@ class _LayerHook:
         self._capture = capture
         self._adapter = adapter
 
+    @_disable_dynamo
     def __call__(
         self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor
     ) -> Tensor | None:
@@ -104,6 +106,7 @@ class _ModelHook:
     def __init__(self, capture: Capture) -> None:
         self._capture = capture
 
+    @_disable_dynamo
     def __call__(self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._capture.observe_model([*args, *kwargs.values()])
 
