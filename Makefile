@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UNMARKED := not (process or ray or postgres or dist or browser or training or gpu or slow)
 
-.PHONY: demo test test-fast up check format bench install clean
+.PHONY: demo test test-fast up check format bench docs install clean
 
 demo: $(VENV)/.app
 	@PYTHONPATH=. $(BIN)/python examples/demo.py
@@ -35,6 +35,11 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.optimizer_step
 	$(BIN)/python -m benchmarks.epochs_to_loss
+
+# The optimizer's API reference, from its docstrings, in out/docs.
+docs: $(VENV)/.dev
+	@$(BIN)/pdoc kbfgs -d google -o out/docs
+	@echo wrote out/docs/kbfgs.html
 
 install: $(VENV)/.dev
 
