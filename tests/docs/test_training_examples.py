@@ -52,7 +52,9 @@ def run(heading: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("heading", ALONE)
-def test_the_program_runs_and_ends_below_the_loss_of_an_untrained_model(heading: str, tmp_path: Path) -> None:
+def test_the_program_runs_and_ends_below_the_loss_of_an_untrained_model(
+    heading: str, tmp_path: Path
+) -> None:
     printed = run(heading, tmp_path)
     losses = [float(number) for number in re.findall(r"\d\.\d{3,}", printed)]
     assert losses, printed
