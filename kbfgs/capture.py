@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch._compile import _disable_dynamo  # torch.compiler.disable loads the compiler at import
 
+from kbfgs.batch_head import BatchHead
 from kbfgs.errors import UnsupportedModelError
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.linalg import accumulate_gram_
@@ -22,7 +23,13 @@ class Run(Enum):
     NONE = auto()
     WARM_START = auto()
     FIRST = auto()
+    SAMPLE = auto()
     SECOND = auto()
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the model is run once more on what it has seen in this step."""
+        return self in (Run.SAMPLE, Run.SECOND)
 
 
 @dataclass
@@ -127,7 +134,9 @@ class Capture:
     Attributes:
         run: What is being recorded.
         records: What each layer saw, by layer name; in the order of the first calls.
-        batch_means: Means over rows of the model's inputs, to recognize the batch again.
+        batch_means: Means over rows of the model's inputs, to recognize the batch again. Where only
+            a part of it is run again, over the first of these rows.
+        head: The rows of these inputs that count.
         rows: Rows of the last run, as the layer that was called first saw them.
     """
 
@@ -139,6 +148,7 @@ class Capture:
         self.batch_means: list[Tensor] = []
         self.rows = 0
         self._fixed_inputs = fixed_inputs
+        self.head = BatchHead(1.0)
         self._model_calls = 0
         self._handles = {
             adapter.name: adapter.module.register_forward_hook(
@@ -154,6 +164,7 @@ class Capture:
         self.records = {}
         self.batch_means = []
         self._model_calls = 0
+        self.head.begin(first=run is Run.FIRST)
 
     def end(self) -> dict[str, LayerRecord]:
         """Stop recording and hand over the records."""
@@ -177,11 +188,10 @@ class Capture:
         self._model_calls += 1
         if self.run is not Run.WARM_START:
             self.batch_means += [
-                value.detach()
-                .to(torch.float64 if value.is_floating_point() else torch.float32)
-                .mean(0)
+                mean
                 for value in values
                 if isinstance(value, Tensor) and value.dim() > 0
+                for mean in self.head.mean(value.detach(), first_call=self._model_calls == 1)
             ]
 
     def observe(self, adapter: LayerAdapter, inputs: Tensor, output: Tensor) -> Tensor | None:
@@ -199,7 +209,7 @@ class Capture:
             return None
         if _in_backward():
             # The recomputed graph must have the shape of the one it replaces.
-            fresh = self.run is Run.SECOND and not output.requires_grad
+            fresh = self.run.repeats and not output.requires_grad
             return _new_leaf(output) if fresh else None
         record = self.records.setdefault(adapter.name, LayerRecord())
         record.problem = record.problem or self._problem(adapter, record, inputs, output)
@@ -228,12 +238,12 @@ class Capture:
         return adapter.unsupported_call(inputs)
 
     def _add_sums(self, record: LayerRecord, inputs: Tensor, outputs: Tensor) -> None:
-        if self.run is Run.FIRST:
+        if self.run in (Run.FIRST, Run.SAMPLE):
             record.inputs.append(inputs)
             record.input_sums.append(inputs.sum(0))
         first_called = next(iter(self.records.values())) is record
         if first_called and self._model_calls == 0 and self._fixed_inputs:
-            self.batch_means.append(inputs.mean(0))
+            self.batch_means += self.head.mean(inputs, first_call=record.output_sum is None)
         total = outputs.sum(0)
         record.output_sum = total if record.output_sum is None else record.output_sum + total
 

@@ -133,6 +133,8 @@ class KBFGSConfig:
             output side keep the last 100 pairs.
         memory: p; K-BFGS(L) keeps the last p pairs instead of H_g. None is K-BFGS.
         ablation: Parts of the method that are left out; None is the whole method.
+        curvature_fraction: f; A and the pairs come from the first ⌈f·B⌉ of B rows.
+        update_every: T; the curvature is updated, by a second pass, in every T-th step.
     """
 
     lr: float = 0.3
@@ -148,6 +150,8 @@ class KBFGSConfig:
     max_factor_dim: int = 8192
     memory: int | None = None
     ablation: Ablation | None = None
+    curvature_fraction: float = 1.0
+    update_every: int = 1
 
     def __post_init__(self) -> None:
         for name in ("lr", "damping", "other_lr"):
@@ -160,6 +164,12 @@ class KBFGSConfig:
             raise ConfigurationError(f"weight_decay must be >= 0, got {self.weight_decay}")
         if self.max_factor_dim < 1:
             raise ConfigurationError(f"max_factor_dim must be >= 1, got {self.max_factor_dim}")
+        if not 0 < self.curvature_fraction <= 1:
+            raise ConfigurationError(
+                f"curvature_fraction must be > 0 and <= 1, got {self.curvature_fraction}"
+            )
+        if not (isinstance(self.update_every, int) and self.update_every >= 1):
+            raise ConfigurationError(f"update_every must be >= 1, got {self.update_every}")
         self._check_choices()
         self._check_curvature()
 
@@ -197,8 +207,6 @@ class KBFGSConfig:
 
 
 _NOT_YET = {
-    "curvature_fraction": (1.0, "leave it out; the second pass then runs over the whole batch"),
-    "update_every": (1, "leave it out; the curvature is then updated in every step"),
     "grad_scaler": (None, "train in float32 or float64"),
 }
 

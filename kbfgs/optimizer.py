@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from kbfgs.capture import LayerRecord, Run
+from kbfgs.capture import LayerRecord
 from kbfgs.config import (
     Ablation,
     KBFGSConfig,
@@ -20,7 +20,7 @@ from kbfgs.config import (
 )
 from kbfgs.diagnostics import Diagnostics, layer_diagnostics
 from kbfgs.distributed.ddp import average_by_rows, check_ranks
-from kbfgs.errors import ClosureError, ConfigurationError
+from kbfgs.errors import ClosureError
 from kbfgs.kronecker import KroneckerOptimizer
 from kbfgs.passes import Closure, TwoPasses
 from kbfgs.preconditioned import StepSettings
@@ -50,6 +50,8 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         max_factor_dim: Layers with a larger input side go to the inner AdamW.
         memory: p; K-BFGS(L) keeps the last p pairs instead of H_g.
         ablation: Parts of the method that are left out.
+        curvature_fraction: f; A, h and g over the first ⌈f·B⌉ of B rows, by `curvature_closure`.
+        update_every: T; A, H_a and H_g change, by a second pass, in every T-th step alone.
         **unsupported: Keywords of the interface that are not supported yet.
 
     Raises:
@@ -76,6 +78,8 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         max_factor_dim: int = 8192,
         memory: int | None = None,
         ablation: Ablation | None = None,
+        curvature_fraction: float = 1.0,
+        update_every: int = 1,
         **unsupported: object,
     ) -> None:
         refuse_unsupported(unsupported)
@@ -84,6 +88,7 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
             weight_decay=weight_decay, powell=powell, other_lr=other_lr, safeguard=safeguard,
             reduce=reduce, row_weighting=row_weighting, max_factor_dim=max_factor_dim,
             memory=memory, ablation=ablation,
+            curvature_fraction=curvature_fraction, update_every=update_every,
         )  # fmt: skip
         weighting = None if row_weighting is None else RowWeighting(row_weighting)
         super().__init__(
@@ -97,14 +102,16 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
                 weighting=weighting,
             ),
         )
-        self._passes = TwoPasses(model, self._capture, self._checks)
+        self._passes = TwoPasses(
+            model, self._capture, self._checks, fraction=self.config.curvature_fraction
+        )
         if weighting is RowWeighting.HOOK:
             average_by_rows(model, self._capture.rows_so_far)
 
     @property
     def in_second_pass(self) -> bool:
-        """Whether the closure is being run for the second time in this step."""
-        return self._capture.run is Run.SECOND
+        """Whether the model is being run again on the mini-batch of this step, or a part of it."""
+        return self._capture.run.repeats
 
     @torch.no_grad()
     def step(  # type: ignore[override]
@@ -112,12 +119,16 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
     ) -> Tensor:
         """Take one step on one mini-batch; the closure is run twice.
 
+        With `curvature_fraction` < 1 the closure is run once, and `curvature_closure` before the
+        step and after it. Where `update_every` skips the curvature, the closure is run once.
+
         Metrics, `scheduler.step()` and `next(loader)` belong outside of the closure.
 
         Args:
             closure: Clears the gradients, computes the mean loss over the mini-batch, calls
                 backward on it and returns it.
-            curvature_closure: Not supported yet.
+            curvature_closure: Does the same as the closure on the first ⌈f·B⌉ of its B rows, f
+                being `curvature_fraction`.
 
         Returns:
             The loss at the weights before the step, as the closure returned it. `p.grad` holds
@@ -131,30 +142,46 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         """
         if closure is None:
             raise ClosureError("KBFGS.step needs a closure, as torch.optim.LBFGS does")
-        if curvature_closure is not None:
-            raise ConfigurationError("curvature_closure is not supported yet: leave it out")
-        check_ranks(self._preconditioner.communicator, reduce=self.config.reduce)
-        self._clock.reset()
-        self._preconditioner.communicator.bytes_sent = 0
-        settings = self._settings()
+        second_closure = self._second_closure(closure, curvature_closure)
+        learns = self._steps % self.config.update_every == 0
+        settings = self._begin_step()
         with self._clock.phase("first_pass"):
             first = self._passes.first(closure, self._preconditioner.adapters)
             self._settle_layers(first)
+            if learns and self.config.curvature_fraction < 1:
+                first = self._passes.sample(second_closure, first, self._preconditioner.layers)
         with self._clock.phase("exchange"):
             means = self._preconditioner.exchange_first(first)
             self._require_finite(means.loss)
-        with self._clock.phase("input_factors"):
-            self._preconditioner.learn_inputs(first, means, settings, step=self._steps)
+        if learns:
+            with self._clock.phase("input_factors"):
+                self._preconditioner.learn_inputs(first, means, settings, step=self._steps)
         with self._clock.phase("direction"):
             capped = self._preconditioner.move(means.loss, settings)
             self._step_inner()
-        with self._clock.phase("second_pass"):
-            records = {name: first.records[name] for name in self._preconditioner.layers}
-            second = self._passes.second(closure, records)
-        with self._clock.phase("curvature"):
-            self._preconditioner.learn_curvature(second, means, settings)
+        if learns:
+            with self._clock.phase("second_pass"):
+                records = {n: first.curvature_records[n] for n in self._preconditioner.layers}
+                second = self._passes.second(second_closure, records)
+            with self._clock.phase("curvature"):
+                self._preconditioner.learn_curvature(second, means, settings)
         self._finish_step(capped)
         return first.loss
+
+    def _second_closure(self, closure: Closure, curvature_closure: Closure | None) -> Closure:
+        """What is run again: by default the closure itself."""
+        if curvature_closure is None and self.config.curvature_fraction < 1:
+            raise ClosureError(
+                f"curvature_fraction={self.config.curvature_fraction} needs a second closure: call "
+                "step(closure, curvature_closure=...), which runs the first rows of the same batch"
+            )
+        return curvature_closure or closure
+
+    def _begin_step(self) -> StepSettings:
+        check_ranks(self._preconditioner.communicator, reduce=self.config.reduce)
+        self._clock.reset()
+        self._preconditioner.communicator.bytes_sent = 0
+        return self._settings()
 
     def diagnostics(self) -> Diagnostics:
         """How the optimizer stands; reads the device, and never communicates."""

@@ -1,19 +1,25 @@
-"""The two runs of the closure, and what makes them comparable."""
+"""The runs of the closures of one step, and what makes them comparable."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from kbfgs.batch_head import BatchHead, curvature_rows
 from kbfgs.capture import Capture, LayerRecord, Run
 from kbfgs.checks import DeferredChecks
 from kbfgs.errors import ClosureError
 from kbfgs.layers.base import LayerAdapter
-from kbfgs.second_pass import RandomState, second_pass
-from kbfgs.verdicts import check_same_batch, check_second_records, judge_first_records
+from kbfgs.second_pass import RandomState, refuse_batch_dependent, second_pass
+from kbfgs.verdicts import (
+    check_same_batch,
+    check_sample_records,
+    check_second_records,
+    judge_first_records,
+)
 
 Closure = Callable[[], Tensor]
 
@@ -27,17 +33,39 @@ class FirstPass:
         rows: This rank's rows.
         records: What each layer saw, by name.
         unfit: Layers that cannot be preconditioned, with the reason.
+        sample: The curvature rows where they are a part of the mini-batch, else None.
     """
 
     loss: Tensor
     rows: int
     records: dict[str, LayerRecord]
     unfit: dict[str, str]
+    sample: CurvatureSample | None = None
+
+    @property
+    def curvature_records(self) -> dict[str, LayerRecord]:
+        """What each layer saw of the curvature rows, by name."""
+        return self.records if self.sample is None else self.sample.records
+
+
+@dataclass(frozen=True)
+class CurvatureSample:
+    """The first rows of the mini-batch, run alone at the weights before the step.
+
+    Attributes:
+        loss: Their mean loss.
+        rows: This rank's rows.
+        records: What each layer saw, by name.
+    """
+
+    loss: Tensor
+    rows: int
+    records: dict[str, LayerRecord]
 
 
 @dataclass(frozen=True)
 class SecondPass:
-    """The second run of the closure, at the new weights.
+    """The second run, at the new weights.
 
     Attributes:
         loss: What it returned.
@@ -49,17 +77,27 @@ class SecondPass:
 
 
 class TwoPasses:
-    """Runs the closure of one step twice on the same mini-batch.
+    """Runs the closures of one step on the same mini-batch.
 
     Args:
         model: The model, possibly wrapped in DDP.
         capture: The hooks on it.
         checks: Where verdicts on tensors go.
+        fraction: f, the part of the mini-batch that is run again.
     """
 
-    def __init__(self, model: nn.Module, capture: Capture, checks: DeferredChecks) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        capture: Capture,
+        checks: DeferredChecks,
+        *,
+        fraction: float = 1.0,
+    ) -> None:
         self._model = model
+        self._fraction = fraction
         self._capture = capture
+        capture.head = BatchHead(fraction)
         self._checks = checks
         self._random_state: RandomState | None = None
         self._batch_means: list[Tensor] = []
@@ -76,22 +114,52 @@ class TwoPasses:
         self._batch_means = self._capture.batch_means
         return FirstPass(loss, self._capture.rows, records, judge_first_records(adapters, records))
 
-    def second(self, closure: Closure, first: dict[str, LayerRecord]) -> SecondPass:
-        """Run the closure again, without weight gradients.
+    def sample(self, closure: Closure, first: FirstPass, names: Iterable[str]) -> FirstPass:
+        """Run the first ⌈f·B⌉ of the B rows alone, without weight gradients.
+
+        Their means of h and g at the weights before the step then differ from those of the second
+        run by the step alone: random numbers, too, are drawn for as many rows.
 
         Args:
-            closure: The same closure.
-            first: The records of the preconditioned layers in the first run.
+            closure: The curvature closure.
+            first: The first run.
+            names: The preconditioned layers.
+
+        Returns:
+            The first run with the sample.
+
+        Raises:
+            ClosureError: It ran other rows.
+            UnsupportedModelError: A layer treats the rows of a batch together.
+        """
+        refuse_batch_dependent(self._model)
+        loss, records = self._run_again(closure, Run.SAMPLE)
+        sample = CurvatureSample(loss, self._capture.rows, records)
+        wanted = curvature_rows(self._fraction, first.rows)
+        before = {name: first.records[name] for name in names}
+        check_sample_records(before, records, rows=first.rows, wanted=wanted)
+        check_same_batch(self._batch_means, self._capture.batch_means, checks=self._checks)
+        return replace(first, sample=sample)
+
+    def second(self, closure: Closure, first: Mapping[str, LayerRecord]) -> SecondPass:
+        """Run the same rows at the new weights, without weight gradients.
+
+        Args:
+            closure: The closure whose rows `first` holds.
+            first: The records of the preconditioned layers before the step.
 
         Raises:
             ClosureError: The layers saw something else than in the first run.
         """
-        assert self._random_state is not None
-        with second_pass(self._model, self._random_state):
-            loss, records = self._run(closure, Run.SECOND)
+        loss, records = self._run_again(closure, Run.SECOND)
         check_second_records(first, records)
         check_same_batch(self._batch_means, self._capture.batch_means, checks=self._checks)
         return SecondPass(loss, records)
+
+    def _run_again(self, closure: Closure, run: Run) -> tuple[Tensor, dict[str, LayerRecord]]:
+        assert self._random_state is not None
+        with second_pass(self._model, self._random_state):
+            return self._run(closure, run)
 
     def _run(self, closure: Closure, run: Run) -> tuple[Tensor, dict[str, LayerRecord]]:
         self._capture.begin(run)

@@ -9,7 +9,7 @@ from torch import Tensor
 from kbfgs.capture import LayerRecord
 from kbfgs.config import CurvatureOptions, RowWeighting, Safeguard
 from kbfgs.distributed.communicator import Communicator
-from kbfgs.distributed.exchange import FirstMeans, exchange_first, exchange_second
+from kbfgs.distributed.exchange import FirstMeans, RankPart, exchange_first, exchange_second
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.passes import FirstPass, SecondPass
 from kbfgs.preconditioned import PreconditionedLayer, StepSettings
@@ -64,13 +64,12 @@ class Preconditioner:
 
     def exchange_first(self, first: FirstPass) -> FirstMeans:
         """The means of the first run over the rows of all ranks."""
-        return exchange_first(
-            self.communicator,
-            [first.records[name] for name in self.layers],
-            first.loss,
-            rows=first.rows,
-            weighting=self._weighting,
-        )
+        whole = RankPart([first.records[name] for name in self.layers], first.loss, first.rows)
+        part = whole
+        if first.sample is not None:
+            records = [first.sample.records[name] for name in self.layers]
+            part = RankPart(records, first.sample.loss, first.sample.rows)
+        return exchange_first(self.communicator, whole, part, weighting=self._weighting)
 
     def learn_inputs(
         self, first: FirstPass, means: FirstMeans, settings: StepSettings, *, step: int
@@ -81,7 +80,7 @@ class Preconditioner:
         """
         new = [layer for layer in self.layers.values() if layer.waits_for_data]
         for layer, layer_means in zip(self.layers.values(), means.layers, strict=True):
-            record = first.records[layer.name]
+            record = first.curvature_records[layer.name]
             if layer.waits_for_data:
                 layer.learn_inputs(record, rows=layer_means.rows, decay=0.0)
             elif step > 0:

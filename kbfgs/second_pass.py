@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 from kbfgs.distributed.ddp import without_synchronization
+from kbfgs.errors import UnsupportedModelError
+from kbfgs.registry import clean_name
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,21 @@ class RandomState:
         torch.set_rng_state(self.cpu)
         for device, state in self.cuda.items():
             torch.cuda.set_rng_state(state, device)
+
+
+def refuse_batch_dependent(model: nn.Module) -> None:
+    """Refuse a second pass over a part of the batch where a layer uses the batch's statistics.
+
+    Raises:
+        UnsupportedModelError: Names the layer.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, _BatchNorm) and (module.training or module.running_mean is None):
+            raise UnsupportedModelError(
+                f"layer {clean_name(name)!r} is a {type(module).__name__} that normalizes by the "
+                "statistics of its batch, which a part of the batch does not have: set "
+                "curvature_fraction=1.0, or put the layer in eval mode"
+            )
 
 
 @contextmanager

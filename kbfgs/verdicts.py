@@ -67,6 +67,38 @@ def check_second_records(
             )
 
 
+def check_sample_records(
+    first: Mapping[str, LayerRecord],
+    sample: Mapping[str, LayerRecord],
+    *,
+    rows: int,
+    wanted: int,
+) -> None:
+    """Refuse a curvature closure that does not run the first rows of the mini-batch.
+
+    Args:
+        first: What the layers saw of the whole mini-batch.
+        sample: What they saw of its first rows.
+        rows: Rows of the mini-batch.
+        wanted: The rows that the curvature closure should run.
+
+    Raises:
+        ClosureError: A layer saw other rows or got no gradient.
+    """
+    for name, whole in first.items():
+        part = sample.get(name)
+        seen = 0 if part is None else part.rows
+        if part is None or part.rows * rows != whole.rows * wanted:
+            raise ClosureError(
+                f"layer {name!r} saw {seen} rows in curvature_closure, but it must run the first "
+                f"{wanted} of the {rows} rows of the mini-batch (curvature_fraction x rows, "
+                "rounded up)"
+            )
+        if part.problem is not None or part.gradient_sum is None:
+            reason = part.problem or "it got no gradient: call backward() on the mean loss"
+            raise ClosureError(f"layer {name!r} in curvature_closure: {reason}")
+
+
 def check_same_batch(
     before: Sequence[Tensor], after: Sequence[Tensor], *, checks: DeferredChecks
 ) -> None:

@@ -54,28 +54,49 @@ class RankWeight:
 
 @dataclass(frozen=True)
 class FirstMeans:
-    """What all ranks know after the first message."""
+    """What all ranks know after the first message.
+
+    Attributes:
+        loss: The mean loss over the mini-batch, a scalar.
+        curvature_loss: The mean loss over the curvature rows, a scalar.
+        layers: The layers' means; of h and g over the curvature rows.
+        weight: How this rank's means enter the second message.
+    """
 
     loss: Tensor
+    curvature_loss: Tensor
     layers: list[LayerMeans]
     weight: RankWeight
 
 
+@dataclass(frozen=True)
+class RankPart:
+    """What this rank saw in one run.
+
+    Attributes:
+        records: The layers' records.
+        loss: The closure's loss, a scalar.
+        rows: Rows of the run.
+    """
+
+    records: Sequence[LayerRecord]
+    loss: Tensor
+    rows: int
+
+
 def exchange_first(
     communicator: Communicator,
-    records: Sequence[LayerRecord],
-    loss: Tensor,
+    whole: RankPart,
+    sample: RankPart,
     *,
-    rows: int,
     weighting: RowWeighting | None,
 ) -> FirstMeans:
     """Sum {counts, loss, ā, h, g} over the ranks in one message.
 
     Args:
         communicator: The ranks.
-        records: The layers' records.
-        loss: The closure's loss, a scalar.
-        rows: This rank's rows of the mini-batch.
+        whole: The mini-batch.
+        sample: Its curvature rows; the same object where they are all of its rows.
         weighting: Who weights uneven rows in the gradient.
 
     Raises:
@@ -83,28 +104,36 @@ def exchange_first(
     """
     if communicator.world_size == 1:
         one = RankWeight(1, 1)
-        return FirstMeans(loss, [_local_means(record) for record in records], one)
-    like = _known(records[0].output_sum)
-    counts = torch.zeros(communicator.world_size + len(records), dtype=torch.float64)
-    counts[communicator.rank] = rows
-    for index, record in enumerate(records):
-        counts[communicator.world_size + index] = record.rows
-    sent = 1.0 if weighting is RowWeighting.LOSS else float(rows)
-    message = [counts.to(like), loss.to(like) * sent]
-    for record in records:
-        gradient = _known(record.gradient_sum)
-        message += [record.input_sum, _known(record.output_sum), gradient * sent]
-    total_counts, total_loss, *sums = communicator.sum_together(message)
-    known = total_counts.tolist()
-    rank_rows, layer_rows = known[: communicator.world_size], known[communicator.world_size :]
-    _check_rows(rank_rows, weighting)
-    total = communicator.world_size if weighting is RowWeighting.LOSS else sum(rank_rows)
-    weight = RankWeight(sent, float(total))
-    layers = [
-        LayerMeans(count, sums[3 * i] / count, sums[3 * i + 1] / count, sums[3 * i + 2] / total)
-        for i, count in enumerate(layer_rows)
+        layers = [_local_means(*pair) for pair in zip(whole.records, sample.records, strict=True)]
+        return FirstMeans(whole.loss, sample.loss, layers, one)
+    like = _known(sample.records[0].output_sum)
+    by_loss = weighting is RowWeighting.LOSS
+    sent, sample_sent = (1.0 if by_loss else float(part.rows) for part in (whole, sample))
+    message = [
+        _counts(communicator, whole, sample).to(like),
+        whole.loss.to(like) * sent,
+        sample.loss.to(like) * sample_sent,
     ]
-    return FirstMeans(total_loss / total, layers, weight)
+    for record, part in zip(whole.records, sample.records, strict=True):
+        gradient = _known(part.gradient_sum)
+        message += [record.input_sum, _known(part.output_sum), gradient * sample_sent]
+    counts, total_loss, sample_loss, *sums = communicator.sum_together(message)
+    world_size = communicator.world_size
+    rank_rows = counts[:world_size].tolist()
+    _check_rows(rank_rows, weighting)
+    sample_rows, *layer_rows = counts[world_size:].tolist()
+    total = world_size if by_loss else sum(rank_rows)
+    weight = RankWeight(sample_sent, float(world_size if by_loss else sample_rows))
+    layers = [
+        LayerMeans(
+            layer_rows[2 * i + 1],
+            sums[3 * i] / layer_rows[2 * i],
+            sums[3 * i + 1] / layer_rows[2 * i + 1],
+            sums[3 * i + 2] / weight.total,
+        )
+        for i in range(len(whole.records))
+    ]
+    return FirstMeans(total_loss / total, sample_loss / weight.total, layers, weight)
 
 
 def exchange_second(
@@ -140,14 +169,24 @@ def exchange_second(
     return layers, sums[::3], weight.receive(total_loss)
 
 
-def _local_means(record: LayerRecord) -> LayerMeans:
-    rows = float(record.rows)
+def _local_means(whole: LayerRecord, sample: LayerRecord) -> LayerMeans:
+    rows = float(sample.rows)
     return LayerMeans(
         rows,
-        record.input_sum / rows,
-        _known(record.output_sum) / rows,
-        _known(record.gradient_sum),
+        whole.input_sum / float(whole.rows),
+        _known(sample.output_sum) / rows,
+        _known(sample.gradient_sum),
     )
+
+
+def _counts(communicator: Communicator, whole: RankPart, sample: RankPart) -> Tensor:
+    """Each rank's rows, the curvature rows, and each layer's rows in both runs."""
+    counts = torch.zeros(communicator.world_size, dtype=torch.float64)
+    counts[communicator.rank] = whole.rows
+    layers = [
+        part.rows for pair in zip(whole.records, sample.records, strict=True) for part in pair
+    ]
+    return torch.cat((counts, counts.new_tensor([sample.rows, *layers])))
 
 
 def _check_rows(rank_rows: list[float], weighting: RowWeighting | None) -> None:

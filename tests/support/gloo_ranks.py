@@ -15,6 +15,7 @@ from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
 from torch.nn.parallel import DistributedDataParallel
 
 from kbfgs import KBFGS
+from kbfgs.batch_head import curvature_rows
 from kbfgs.errors import KBFGSError
 from tests.support.networks import (
     STATE_NAMES,
@@ -82,13 +83,14 @@ def one_step(
     x, y = mine
     factor = len(x) * WORLD_SIZE / rows if weighting == "loss" else 1.0
 
-    def closure() -> Tensor:
+    def run(count: int) -> Tensor:
         opt.zero_grad()
-        loss = factor * half_squared_error(model(x), y)
+        loss = factor * half_squared_error(model(x[:count]), y[:count])
         loss.backward()
         return loss
 
-    opt.step(closure)
+    part = curvature_rows(opt.config.curvature_fraction, len(x))
+    opt.step(lambda: run(len(x)), curvature_closure=lambda: run(part))
 
 
 def summed_state(opt: KBFGS) -> dict[str, Tensor]:

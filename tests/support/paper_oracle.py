@@ -45,6 +45,8 @@ class Paper:
     damping: float = 0.3
     beta: float = 0.9
     weight_decay: float = 0.0
+    fraction: float = 1.0
+    update_every: int = 1
     mu_1: float = 0.2
     memory: int | None = None
     identity_output: bool = False
@@ -93,9 +95,9 @@ class Paper:
         return a_bar, h
 
     def gradients(
-        self, weights: list[Tensor], inputs: Tensor, targets: Tensor
+        self, weights: list[Tensor], inputs: Tensor, targets: Tensor, rows: int | None = None
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
-        """∇W̄, all ā, and the means of h and g over the mini-batch."""
+        """∇W̄, all ā, and the means of h and g over the first rows of the mini-batch."""
         weights = [W.detach().clone().requires_grad_(True) for W in weights]
         a_bar, h = self.run(weights, inputs)
         loss = self.loss(h[-1], targets)
@@ -105,30 +107,32 @@ class Paper:
         return (
             list(grad_W),
             [a.detach() for a in a_bar],
-            [each.detach().mean(0) for each in h],
-            [each.mean(0) for each in g],
+            [each.detach()[:rows].mean(0) for each in h],
+            [each[:rows].mean(0) for each in g],
         )
 
     def step(self, state: PaperState, inputs: Tensor, targets: Tensor) -> None:
         beta, root = self.beta, math.sqrt(self.damping)
         L = range(len(state.weights))
-        grad, a_bar, h, g = self.gradients(state.weights, inputs, targets)
+        C = math.ceil(self.fraction * len(inputs))
+        grad, a_bar, h, g = self.gradients(state.weights, inputs, targets, C)
+        learns = state.steps % self.update_every == 0
         for layer in L:
             total = grad[layer] + self.weight_decay * state.weights[layer]
             state.momentum[layer] = beta * state.momentum[layer] + (1 - beta) * total
         for layer in L:
-            new = a_bar[layer].T @ a_bar[layer] / len(inputs)
+            new = a_bar[layer][:C].T @ a_bar[layer][:C] / C
             if state.steps == 0 and not state.warm:
                 self.set_A(state, layer, new)
-            elif state.steps > 0:
+            elif state.steps > 0 and learns:
                 state.A[layer] = beta * state.A[layer] + (1 - beta) * new
             if self.inverse_every is not None and state.steps % self.inverse_every == 0:
                 self.set_A(state, layer, state.A[layer])
         for layer in L:
             step = state.H_g[layer] @ state.momentum[layer] @ state.H_a[layer]
             state.weights[layer] = state.weights[layer] - self.lr * step
-        _, _, h_new, g_new = self.gradients(state.weights, inputs, targets)
-        for layer in L:
+        _, _, h_new, g_new = self.gradients(state.weights, inputs[:C], targets[:C])
+        for layer in L if learns else ():
             state.s[layer] = beta * state.s[layer] + (1 - beta) * (h_new[layer] - h[layer])
             state.y[layer] = beta * state.y[layer] + (1 - beta) * (g_new[layer] - g[layer])
             s, y = self.damp(state.s[layer], state.y[layer], state.H_g[layer])
