@@ -9,8 +9,8 @@ from torch import Tensor
 
 from kbfgs.errors import KBFGSError
 
-# Columns of a block: 1000 inputs then cost 0.6 of the full product.
-_GRAM_BLOCK = 256
+# Columns of a block: 1000 inputs then cost 0.6 of the full product, and no less with smaller ones.
+_GRAM_BLOCK = 128
 
 
 def growth_limit(dtype: torch.dtype) -> float:

@@ -13,6 +13,7 @@ from kbfgs.config import CurvatureOptions
 from kbfgs.damping import double_damping, identity_threshold
 from kbfgs.distributed.exchange import LayerMeans
 from kbfgs.layers.base import LayerAdapter
+from kbfgs.layout import aligned_product
 from kbfgs.state import LayerState
 
 # The authors skip an update of H_g when s̃ᵀỹ <= 1e-4 ‖s̃‖² ‖mean g‖.
@@ -75,7 +76,7 @@ class PreconditionedLayer:
         """H_g M H_a, shape (d_out, d_in + 1)."""
         state = self.state
         inverse = state.input_factor.require_inverse()
-        return torch.mm(state.output_inverse.times(state.momentum), inverse.matrix)
+        return aligned_product(state.output_inverse.times(state.momentum), inverse.matrix)
 
     def probe(self, means: LayerMeans) -> tuple[Tensor, Tensor]:
         """s_a = H_a mean(ā), and this rank's part of A s_a."""

@@ -14,6 +14,7 @@ from kbfgs.curvature.output import OutputInverse, new_output_inverse
 from kbfgs.curvature.pairs import PairAverage
 from kbfgs.errors import StateError
 from kbfgs.layers.base import LayerAdapter
+from kbfgs.layout import aligned_zeros
 
 
 class SavedState(Protocol):
@@ -53,8 +54,8 @@ class LayerState:
             return torch.zeros(shape, dtype=weight.dtype, device=weight.device)
 
         inputs, outputs = adapter.input_dim, adapter.output_dim
-        self.momentum = zeros(outputs, inputs)
-        self.input_factor = InputFactor(zeros(inputs, inputs))
+        self.momentum = aligned_zeros(outputs, inputs, like=weight)
+        self.input_factor = InputFactor(aligned_zeros(inputs, inputs, like=weight))
         self.output_inverse = self._identity(self.momentum)
         self.pair = PairAverage(zeros(outputs), zeros(outputs))
         self.counts = torch.zeros(4, dtype=torch.int64, device=weight.device)

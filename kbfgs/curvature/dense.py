@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from kbfgs.layout import aligned_copy, aligned_product
 from kbfgs.linalg import (
     accumulate_gram_,
     bfgs_update_,
@@ -17,11 +18,13 @@ class DenseInverse:
     """H as a full matrix of shape (d, d)."""
 
     def __init__(self, matrix: Tensor) -> None:
-        self.matrix = matrix
+        self.matrix = aligned_copy(matrix)
 
     def times(self, operand: Tensor) -> Tensor:
         """H X for a vector (d,) or a matrix (d, n)."""
-        return self.matrix @ operand
+        if operand.dim() == 2:
+            return aligned_product(self.matrix, operand)
+        return self.matrix.mv(operand)
 
     def update(
         self, step: Tensor, change: Tensor, *, floor: Tensor | float, allowed: Tensor

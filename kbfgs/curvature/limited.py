@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from kbfgs.layout import aligned_empty
 from kbfgs.linalg import compact_middle, judge_pair
 
 
@@ -41,8 +42,10 @@ class LimitedInverse:
             self._middle = middle.to(self.pairs.dtype)
         rows = self.pairs.flatten(0, 1)
         inner = self._middle @ (rows @ operand)
-        multiply_add = torch.addmv if operand.dim() == 1 else torch.addmm
-        return multiply_add(operand, rows.t(), inner)
+        if operand.dim() == 1:
+            return torch.addmv(operand, rows.t(), inner)
+        out = aligned_empty(*operand.shape, like=operand)
+        return torch.addmm(operand, rows.t(), inner, out=out)
 
     def update(
         self, step: Tensor, change: Tensor, *, floor: Tensor | float, allowed: Tensor

@@ -41,10 +41,10 @@ def test_memory_counts_what_the_optimizer_keeps_and_not_the_weights() -> None:
 
 def test_memory_of_kbfgs_is_what_its_diagnostics_say() -> None:
     contender = CONTENDERS["K-BFGS"]
-    trainer = contender.build(autoencoder((12, 16, 8, 16, 12)), contender.points[0])
-    trainer.step(torch.rand(5, 12))
+    trainer = contender.build(autoencoder((31, 63, 31, 63, 31)), contender.points[0])
+    trainer.step(torch.rand(5, 31))
     held = sum(layer.bytes_held for layer in trainer.optimizers[0].diagnostics().layers)
-    assert optimizer_step.state_bytes(trainer) == pytest.approx(held, rel=0.02)
+    assert optimizer_step.state_bytes(trainer) == pytest.approx(held, rel=0.03)
 
 
 def test_reading_a_number_from_a_tensor_is_seen_as_a_wait() -> None:
