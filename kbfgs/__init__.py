@@ -11,6 +11,7 @@ from kbfgs.errors import (
     StateError,
     UnsupportedModelError,
 )
+from kbfgs.kfac import KFAC, KFACDiagnostics, KFACLayerDiagnostics
 from kbfgs.optimizer import KBFGS
 from kbfgs.registry import FirstOrderParameter
 
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "KBFGS",
+    "KFAC",
     "Ablation",
     "ClosureError",
     "ConfigurationError",
@@ -26,6 +28,8 @@ __all__ = [
     "FirstOrderParameter",
     "KBFGSConfig",
     "KBFGSError",
+    "KFACDiagnostics",
+    "KFACLayerDiagnostics",
     "LayerDiagnostics",
     "NonFiniteLossError",
     "PhaseSeconds",

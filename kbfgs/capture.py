@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._compile import _disable_dynamo  # torch.compiler.disable loads the compiler at import
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from kbfgs.batch_head import BatchHead
 from kbfgs.errors import UnsupportedModelError
@@ -25,6 +26,7 @@ class Run(Enum):
     FIRST = auto()
     SAMPLE = auto()
     SECOND = auto()
+    FISHER = auto()
 
     @property
     def repeats(self) -> bool:
@@ -45,6 +47,8 @@ class LayerRecord:
         gradient_sum: Σ ∂loss/∂h, shape (d_out,); None until a backward has passed.
         model_call: The number of the model's forward in which the layer was last called.
         problem: Why the layer cannot be preconditioned, or None.
+        edges: Where the gradient of each call's output arrives, if the capture keeps edges.
+        gradient_gram: Σ g gᵀ in a warm start that samples targets, (output_dim, output_dim).
     """
 
     rows: int = 0
@@ -55,6 +59,8 @@ class LayerRecord:
     gradient_sum: Tensor | None = None
     model_call: int = -1
     problem: str | None = None
+    edges: list[GradientEdge] = field(default_factory=list)
+    gradient_gram: Tensor | None = None
 
     def add_gradient(self, gradient: Tensor) -> None:
         """Add Σ ∂loss/∂h of one call."""
@@ -138,6 +144,7 @@ class Capture:
             a part of it is run again, over the first of these rows.
         head: The rows of these inputs that count.
         rows: Rows of the last run, as the layer that was called first saw them.
+        keep_edges: Whether records keep edges, which hold the graph.
     """
 
     def __init__(
@@ -147,6 +154,7 @@ class Capture:
         self.records: dict[str, LayerRecord] = {}
         self.batch_means: list[Tensor] = []
         self.rows = 0
+        self.keep_edges = False
         self._fixed_inputs = fixed_inputs
         self.head = BatchHead(1.0)
         self._model_calls = 0
@@ -218,6 +226,8 @@ class Capture:
         record.model_call = self._model_calls
         rows = adapter.rows(inputs.detach())
         record.rows += rows.shape[0]
+        if self.keep_edges and output.requires_grad:
+            record.edges.append(get_gradient_edge(output))
         if self.run is Run.WARM_START:
             _add_gram(adapter, record, rows)
             return None

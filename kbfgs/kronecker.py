@@ -18,7 +18,13 @@ from kbfgs.checks import READ_EVERY_STEPS, DeferredChecks
 from kbfgs.diagnostics import PhaseClock
 from kbfgs.distributed.communicator import Communicator
 from kbfgs.distributed.ddp import communicator_for, unwrap
-from kbfgs.errors import ConfigurationError, KBFGSError, NonFiniteLossError, UnsupportedModelError
+from kbfgs.errors import (
+    ConfigurationError,
+    KBFGSError,
+    NonFiniteLossError,
+    StateError,
+    UnsupportedModelError,
+)
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.passes import FirstPass
 from kbfgs.registry import Assignment, FirstOrderParameter, assign, clean_name
@@ -109,11 +115,13 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         UnsupportedModelError: No layer can be preconditioned.
 
     Attributes:
+        method: The method's name, as it stands in messages and in the state.
         forms_output_factor: Whether the output side's factor must be formed, so that a layer whose
             output side is larger than `max_factor_dim` goes to AdamW.
     """
 
     forms_output_factor: ClassVar[bool] = True
+    method: ClassVar[str]
 
     def __init__(
         self,
@@ -183,6 +191,7 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         packed["inner"] = self._inner.state_dict()
         packed["kbfgs"] = {
             "format": 1,
+            "method": self.method,
             "rank": self._preconditioner.communicator.rank,
             "world_size": self._preconditioner.communicator.world_size,
             "shapes": self._shapes(),
@@ -202,6 +211,8 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
             StateError: The state is of another model, rank or number of ranks.
         """
         saved = state_dict.get("kbfgs", {})
+        if saved.get("method", self.method) != self.method:
+            raise StateError(f"the state is {saved['method']}'s, this optimizer is {self.method}")
         check_saved(
             saved,
             shapes=self._shapes(),
@@ -252,10 +263,12 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
             name, reason = next(iter(first.unfit.items()))
             raise UnsupportedModelError(
                 f"layer {name!r} took part in the first step, but now {reason}: a preconditioned "
-                "layer must be used in every step, so freeze it before building KBFGS"
+                "layer must be used in every step, so freeze it before building the optimizer"
             )
         for name, reason in first.unfit.items():
-            logger.warning("layer %r is trained by AdamW instead of K-BFGS: %s", name, reason)
+            logger.warning(
+                "layer %r is trained by AdamW instead of %s: %s", name, self.method, reason
+            )
             self._leave_out(name, reason)
 
     def _leave_out(self, name: str, reason: str) -> None:

@@ -60,6 +60,7 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
     """
 
     forms_output_factor = False
+    method = "K-BFGS"
 
     def __init__(
         self,

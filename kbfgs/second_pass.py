@@ -64,7 +64,7 @@ def second_pass(model: nn.Module, random_state: RandomState) -> Iterator[None]:
     """
     with ExitStack() as stack:
         stack.enter_context(_without_weight_gradients(model))
-        stack.enter_context(_without_running_statistics(model))
+        stack.enter_context(without_running_statistics(model))
         stack.enter_context(without_synchronization(model))
         stack.callback(RandomState.now(model).restore)
         random_state.restore()
@@ -91,7 +91,8 @@ def _without_weight_gradients(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _without_running_statistics(model: nn.Module) -> Iterator[None]:
+def without_running_statistics(model: nn.Module) -> Iterator[None]:
+    """Let batch norm use the batch's statistics and leave its buffers alone."""
     norms = [
         module
         for module in model.modules()

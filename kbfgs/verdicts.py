@@ -99,6 +99,23 @@ def check_sample_records(
             raise ClosureError(f"layer {name!r} in curvature_closure: {reason}")
 
 
+def check_fisher_records(
+    first: Mapping[str, LayerRecord], fisher: Mapping[str, LayerRecord]
+) -> None:
+    """Refuse a run of the model in the fisher_closure on other rows than the closure's.
+
+    Raises:
+        ClosureError: A layer was not called, or saw other rows.
+    """
+    for name, before in first.items():
+        rows = fisher[name].rows if name in fisher else 0
+        if rows != before.rows:
+            raise ClosureError(
+                f"layer {name!r} saw {before.rows} rows in the closure and {rows} in the "
+                "fisher_closure: both must run the same mini-batch"
+            )
+
+
 def check_same_batch(
     before: Sequence[Tensor], after: Sequence[Tensor], *, checks: DeferredChecks
 ) -> None:

@@ -1,0 +1,106 @@
+"""A Kronecker factor of K-FAC: a moving average of outer products, and its damped inverse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from kbfgs.distributed.communicator import Communicator
+from kbfgs.layout import aligned_zeros
+from kbfgs.linalg import accumulate_gram_, try_damped_inverse
+
+
+class Factor:
+    """This rank's share of A or G, and (factor + √λ I)⁻¹ over all ranks.
+
+    The factor is linear in the data, so the shares of all ranks sum to it at any time; they need
+    to be summed only for an inversion.
+
+    Attributes:
+        share: Shape (d, d).
+        inverse: Shape (d, d); zeros before the first inversion.
+        known: Whether the share has seen data; boolean, shape (), on the CPU, so that to read it
+            waits for no device.
+    """
+
+    def __init__(self, size: int, like: Tensor) -> None:
+        self.share = aligned_zeros(size, size, like=like)
+        self.inverse = aligned_zeros(size, size, like=like)
+        self.known = torch.zeros((), dtype=torch.bool)
+
+    @property
+    def waits_for_data(self) -> bool:
+        """Whether the next data are all of the average."""
+        return not bool(self.known)
+
+    def start(self, share: Tensor) -> None:
+        """Set the average to one that a warm start has found."""
+        self.share.copy_(share)
+        self.known.fill_(True)
+
+    def accumulate(
+        self, rows: Sequence[Tensor], row_sums: Sequence[Tensor], *, decay: float, weight: float
+    ) -> None:
+        """Share ← β share + (1-β) weight Σ r rᵀ over all rows; the first data are all of it."""
+        decay = 0.0 if self.waits_for_data else decay
+        weight *= 1 - decay
+        for part, part_sum in zip(rows, row_sums, strict=True):
+            accumulate_gram_(self.share, part, part_sum, decay=decay, weight=weight)
+            decay = 1.0
+        self.known.fill_(True)
+
+    def invert(self, total: Tensor, *, damping: float) -> Tensor:
+        """Set the inverse to (total + damping I)⁻¹, or keep the old one where there is none.
+
+        Args:
+            total: The factor summed over the ranks, shape (d, d); its lower triangle is read.
+            damping: √λ.
+
+        Returns:
+            Whether there is one, a boolean scalar; it is not read here.
+        """
+        inverse, definite = try_damped_inverse(total, damping)
+        self.inverse.copy_(torch.where(definite, inverse, self.inverse))
+        return definite
+
+    def residual(self, *, damping: float) -> float | None:
+        """‖inverse (share + damping I)v - v‖ for a random unit vector v, always the same."""
+        if self.waits_for_data:
+            return None
+        generator = torch.Generator().manual_seed(0)
+        vector = torch.randn(len(self.share), dtype=torch.float64, generator=generator)
+        vector = (vector / vector.norm()).to(self.share)
+        image = self.inverse @ (self.share @ vector + damping * vector)
+        return float((image - vector).norm())
+
+
+def sum_of_shares(communicator: Communicator, factors: Sequence[Factor]) -> list[Tensor]:
+    """The factors summed over the ranks, by one message of packed lower triangles.
+
+    Returns:
+        Matrices whose lower triangles are the sums; with one rank the shares themselves.
+    """
+    if communicator.world_size == 1:
+        return [factor.share for factor in factors]
+    packed = [pack_triangle(factor.share) for factor in factors]
+    summed = communicator.sum_together(packed)
+    return [
+        unpack_triangle(triangle, size=len(factor.share))
+        for triangle, factor in zip(summed, factors, strict=True)
+    ]
+
+
+def pack_triangle(matrix: Tensor) -> Tensor:
+    """The lower triangle of a matrix (d, d), row by row, shape (d (d + 1) / 2,)."""
+    rows, columns = torch.tril_indices(*matrix.shape, device=matrix.device)
+    return matrix[rows, columns]
+
+
+def unpack_triangle(triangle: Tensor, *, size: int) -> Tensor:
+    """The matrix (size, size) with this lower triangle, and zeros above."""
+    matrix = triangle.new_zeros(size, size)
+    rows, columns = torch.tril_indices(size, size, device=triangle.device)
+    matrix[rows, columns] = triangle
+    return matrix
