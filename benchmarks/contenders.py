@@ -164,4 +164,7 @@ CONTENDERS: dict[str, Contender] = {
     "SOAP": Contender(_soap, _points((3e-3, 1e-8), (1e-2, 1e-8), (1e-3, 1e-8), (3e-3, 1e-4))),
     "Shampoo": Contender(_shampoo, ({"lr": 1e-3},)),
     "K-BFGS": _kbfgs(),
+    "K-BFGS f=0.25": _kbfgs(fraction=0.25),
+    "K-BFGS f=0.1": _kbfgs(fraction=0.1),
+    "K-BFGS(L)": _kbfgs(memory=100),
 }

@@ -6,6 +6,7 @@ layers' shapes and the rows of a mini-batch; elementwise work is left out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -46,20 +47,14 @@ def gradient(layers: Sequence[Shape], rows: int) -> int:
     return 2 * forward(layers, rows) + input_gradients(layers, rows)
 
 
-def second_pass(layers: Sequence[Shape], rows: int, *, fraction: float = 1.0) -> int:
-    """Forward, and backward without weight gradients, on a fraction of the rows.
-
-    With fewer rows the loss before the step on the same rows is one more forward.
-    """
-    part = round(rows * fraction)
-    passes = forward(layers, part) + input_gradients(layers, part)
-    return passes + (forward(layers, part) if fraction < 1 else 0)
+def without_weight_gradients(layers: Sequence[Shape], rows: int) -> int:
+    """Forward, and backward to the pre-activations alone: a second pass."""
+    return forward(layers, rows) + input_gradients(layers, rows)
 
 
-def input_factors(layers: Sequence[Shape], rows: int, *, fraction: float = 1.0) -> int:
+def input_factors(layers: Sequence[Shape], rows: int) -> int:
     """Σ a aᵀ of every layer, one triangle."""
-    part = round(rows * fraction)
-    return sum(part * layer.inputs * (layer.inputs + 1) for layer in layers)
+    return sum(rows * layer.inputs * (layer.inputs + 1) for layer in layers)
 
 
 def output_factors(layers: Sequence[Shape], rows: int) -> int:
@@ -96,12 +91,17 @@ def inverses(layers: Sequence[Shape], *, every: int) -> int:
 def kbfgs_phases(
     layers: Sequence[Shape], rows: int, *, fraction: float = 1.0, memory: int | None = None
 ) -> dict[str, int]:
-    """K-BFGS by the names of `PhaseSeconds`."""
+    """K-BFGS by the names of `PhaseSeconds`.
+
+    A fraction of the rows is run alone before the step too, within the first pass.
+    """
+    part = math.ceil(fraction * rows)
+    run_again = without_weight_gradients(layers, part)
     return {
-        "first_pass": gradient(layers, rows),
-        "input_factors": input_factors(layers, rows, fraction=fraction),
+        "first_pass": gradient(layers, rows) + (run_again if part < rows else 0),
+        "input_factors": input_factors(layers, part),
         "direction": direction(layers, memory=memory),
-        "second_pass": second_pass(layers, rows, fraction=fraction),
+        "second_pass": run_again,
         "curvature": rank_two_updates(layers, memory=memory),
     }
 

@@ -41,10 +41,18 @@ def test_the_gradient_costs_what_the_profiler_counts() -> None:
     assert counted == operations.gradient(operations.shapes(sizes), rows)
 
 
-def test_fewer_rows_in_the_second_pass_cost_one_more_forward_on_them() -> None:
-    full = operations.second_pass(LAYERS, 1000)
-    part = operations.second_pass(LAYERS, 1000, fraction=0.1)
-    assert part == full // 10 + operations.forward(LAYERS, 100)
+def test_a_tenth_of_the_rows_is_run_before_and_after_the_step() -> None:
+    full = operations.kbfgs_phases(LAYERS, 1000)
+    part = operations.kbfgs_phases(LAYERS, 1000, fraction=0.1)
+    assert part["second_pass"] == full["second_pass"] // 10
+    assert part["first_pass"] == full["first_pass"] + part["second_pass"]
+    assert part["direction"] == full["direction"]
+
+
+def test_a_hundred_pairs_take_less_work_than_the_matrix() -> None:
+    dense = operations.kbfgs_phases(LAYERS, 1000)
+    limited = operations.kbfgs_phases(LAYERS, 1000, memory=100)
+    assert sum(limited.values()) < sum(dense.values())
 
 
 def test_vectors_are_under_two_percent_of_the_gradient_and_triangles_above_all_of_it() -> None:
