@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,9 +14,11 @@ from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Muon, Optimizer
 
 from benchmarks.autoencoder import reconstruction_loss
-from kbfgs import KBFGS
+from benchmarks.operations import Shape, kbfgs_phases, kfac_phases
+from kbfgs import KBFGS, KFAC
 
 Settings = Mapping[str, float]
+Count = Callable[[Sequence[Shape], int], dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,14 @@ class Contender:
     Attributes:
         build: Makes the trainer from a model and the settings of a point.
         points: The settings that are tried; the first one is used where only time matters.
-        fraction: Rows of the second pass as a fraction of the batch, for K-BFGS.
-        memory: Pairs kept, for K-BFGS(L).
+        count: From the layers and the rows of a mini-batch to the counted operations by phase.
+        early_steps: Steps that cost more than those after them.
     """
 
     build: Callable[[nn.Module, Settings], Trainer]
     points: tuple[Settings, ...]
-    fraction: float = 1.0
-    memory: int | None = None
+    count: Count | None = None
+    early_steps: int = 2
 
 
 def _gradient(model: nn.Module, optimizers: Iterable[Optimizer], pictures: Tensor) -> Tensor:
@@ -69,6 +72,11 @@ def _gradient(model: nn.Module, optimizers: Iterable[Optimizer], pictures: Tenso
     loss = reconstruction_loss(model(pictures), pictures)
     loss.backward()
     return loss
+
+
+def _on_samples(logits: Tensor) -> Tensor:
+    """The loss on pictures sampled from the model's own distribution."""
+    return reconstruction_loss(logits, torch.bernoulli(logits.detach().sigmoid()))
 
 
 def _first_order(model: nn.Module, *optimizers: Optimizer) -> Trainer:
@@ -113,7 +121,7 @@ def _shampoo(model: nn.Module, settings: Settings) -> Trainer:
     return _first_order(model, shampoo)
 
 
-_SECOND_ORDER_POINTS = tuple(
+_KBFGS_POINTS = tuple(
     {"lr": lr, "damping": damping}
     for lr, damping in ((0.5, 0.1), (0.3, 0.3), (1.0, 0.1), (0.3, 0.03))
 )
@@ -147,10 +155,41 @@ def _kbfgs(*, fraction: float = 1.0, memory: int | None = None) -> Contender:
 
         return Trainer(model, (optimizer,), step, warm_start)
 
-    return Contender(build, _SECOND_ORDER_POINTS, fraction=fraction, memory=memory)
+    count = partial(kbfgs_phases, fraction=fraction, memory=memory)
+    return Contender(build, _KBFGS_POINTS, count=count)
+
+
+def _kfac(model: nn.Module, settings: Settings) -> Trainer:
+    optimizer = KFAC(model, **settings)
+
+    def step(pictures: Tensor) -> Tensor:
+        kept = []
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            logits = model(pictures)
+            kept.append(logits)
+            loss = reconstruction_loss(logits, pictures)
+            loss.backward(retain_graph=True)
+            return loss
+
+        return optimizer.step(closure, lambda: _on_samples(kept[-1]))
+
+    def warm_start(batches: Iterable[Tensor]) -> None:
+        with optimizer.warm_start(fisher_loss=_on_samples):
+            for pictures in batches:
+                model(pictures)
+
+    return Trainer(model, (optimizer,), step, warm_start)
 
 
 _MUON_POINTS = tuple({"lr": lr, "eps": 1e-8} for lr in (0.02, 0.003, 0.01, 0.05))
+
+
+_KFAC_POINTS = tuple(
+    {"lr": lr, "damping": damping}
+    for lr, damping in ((1.0, 3.0), (0.3, 0.3), (1.0, 1.0), (0.3, 1.0))
+)
 
 
 def _points(*pairs: tuple[float, float]) -> tuple[Settings, ...]:
@@ -167,4 +206,5 @@ CONTENDERS: dict[str, Contender] = {
     "K-BFGS f=0.25": _kbfgs(fraction=0.25),
     "K-BFGS f=0.1": _kbfgs(fraction=0.1),
     "K-BFGS(L)": _kbfgs(memory=100),
+    "K-FAC": Contender(_kfac, _KFAC_POINTS, count=partial(kfac_phases, every=20), early_steps=20),
 }

@@ -107,12 +107,15 @@ def kbfgs_phases(
 
 
 def kfac_phases(layers: Sequence[Shape], rows: int, *, every: int) -> dict[str, int]:
-    """K-FAC: the Fisher's backward runs on the first pass's forward."""
+    """K-FAC by the names of `PhaseSeconds`.
+
+    The second pass is the Fisher's: a backward on the first pass's forward.
+    """
     return {
         "first_pass": gradient(layers, rows),
-        "fisher_pass": input_gradients(layers, rows),
-        "factors": input_factors(layers, rows) + output_factors(layers, rows),
-        "inverses": inverses(layers, every=every),
+        "second_pass": input_gradients(layers, rows),
+        "input_factors": input_factors(layers, rows) + output_factors(layers, rows),
+        "curvature": inverses(layers, every=every),
         "direction": direction(layers),
     }
 

@@ -27,9 +27,8 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks import operations
 from benchmarks.autoencoder import MNIST_SIZES, autoencoder
 from benchmarks.contenders import CONTENDERS, Trainer
-from kbfgs import KBFGS
+from kbfgs import KBFGS, KFAC
 
-WARM_UP_STEPS = 2
 WAITS = ("Synchronize", "aten::_local_scalar_dense", "Memcpy DtoH")
 
 
@@ -58,11 +57,11 @@ class Row:
 
 @dataclass(frozen=True)
 class PhaseRow:
-    """One phase of K-BFGS, in units of SGD's step.
+    """One phase of a step, in units of SGD's step.
 
     Attributes:
         name: A field of `PhaseSeconds`.
-        measured: Median time.
+        measured: Mean time.
         counted: Floating-point operations; None where none are counted.
     """
 
@@ -78,8 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     batch = torch.rand(options.batch, options.sizes[0], device=device)
     names = ["SGD", *(name for name in options.only if name != "SGD")]
     trainers = {name: _trainer(name, options.sizes, device) for name in names}
-    for trainer in trainers.values():
-        for _ in range(WARM_UP_STEPS):
+    for name, trainer in trainers.items():
+        for _ in range(CONTENDERS[name].early_steps):
             trainer.step(batch)
     phases: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     rounds = [_round(trainers, batch, phases, steps=options.steps) for _ in range(options.rounds)]
@@ -146,7 +145,7 @@ def _round(
             seconds, cpu_seconds = timed(lambda one=trainer: one.step(batch), batch.device)
             wall[name] += seconds
             cpu[name] += cpu_seconds
-            if isinstance(trainer.optimizers[0], KBFGS):
+            if isinstance(trainer.optimizers[0], KBFGS | KFAC):
                 phases[name].append(asdict(trainer.optimizers[0].diagnostics().seconds))
     return {name: (wall[name] / steps, cpu[name] / steps) for name in trainers}
 
@@ -231,15 +230,13 @@ def _phase_rows(
     rows: int,
     step_seconds: float,
 ) -> list[PhaseRow]:
-    contender = CONTENDERS[name]
-    counted = operations.kbfgs_phases(
-        layers, rows, fraction=contender.fraction, memory=contender.memory
-    )
+    count = CONTENDERS[name].count
+    counted = {} if count is None else count(layers, rows)
     base = operations.gradient(layers, rows)
     return [
         PhaseRow(
             phase,
-            statistics.median(one[phase] for one in seconds) / step_seconds,
+            statistics.fmean(one[phase] for one in seconds) / step_seconds,
             counted[phase] / base if phase in counted else None,
         )
         for phase in seconds[0]
@@ -265,7 +262,7 @@ def _print_rows(rows: Sequence[Row]) -> None:
 
 def _print_phases(name: str, table: Sequence[PhaseRow], device: torch.device) -> None:
     launching = ", launching alone" if device.type == "cuda" else ""
-    print(f"\n{name} by phase, SGD's step = 1 (median time{launching}; counted operations)")
+    print(f"\n{name} by phase, SGD's step = 1 (mean time{launching}; counted operations)")
     for row in table:
         counted = "" if row.counted is None else f"{row.counted:>8.2f}"
         print(f"  {row.name:<16}{row.measured:>8.2f}{counted}")

@@ -152,11 +152,17 @@ def _load(trainer: Trainer, checkpoint: Path) -> Progress:
         return Progress()
     saved = torch.load(checkpoint, weights_only=True)
     trainer.load(saved["trainer"])
+    torch.set_rng_state(saved["random_state"])
     return Progress(**saved["progress"])
 
 
 def _save(trainer: Trainer, progress: Progress, checkpoint: Path) -> None:
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     unfinished = checkpoint.with_suffix(".new")
-    torch.save({"trainer": trainer.state(), "progress": asdict(progress)}, unfinished)
+    saved = {
+        "trainer": trainer.state(),
+        "random_state": torch.get_rng_state(),
+        "progress": asdict(progress),
+    }
+    torch.save(saved, unfinished)
     unfinished.replace(checkpoint)
