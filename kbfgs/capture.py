@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -36,41 +36,45 @@ class Run(Enum):
 
 @dataclass
 class LayerRecord:
-    """What one layer saw in one run: sums over rows, and the inputs where A needs them.
+    """What one layer saw in one run: sums over positions, and the inputs where A needs them.
+
+    Positions are counted over all samples, micro-batches and calls of the module.
 
     Attributes:
-        rows: Rows seen, over all micro-batches.
-        inputs: The inputs a, each (rows, d_in), in the first pass.
+        positions: How often W̄ was applied.
+        inputs: The module's input of each call in the first pass.
         gram: Σ ā āᵀ in the warm start, shape (input_dim, input_dim).
-        input_sums: Σ a of each call, each (d_in,).
+        input_sums: Σ a of each call, each (features,).
         output_sum: Σ h, shape (d_out,).
         gradient_sum: Σ ∂loss/∂h, shape (d_out,); None until a backward has passed.
-        model_call: The number of the model's forward in which the layer was last called.
         problem: Why the layer cannot be preconditioned, or None.
         edges: Where the gradient of each call's output arrives, if the capture keeps edges.
         gradient_gram: Σ g gᵀ in a warm start that samples targets, (output_dim, output_dim).
     """
 
-    rows: int = 0
+    positions: int = 0
     inputs: list[Tensor] = field(default_factory=list)
     gram: Tensor | None = None
     input_sums: list[Tensor] = field(default_factory=list)
     output_sum: Tensor | None = None
     gradient_sum: Tensor | None = None
-    model_call: int = -1
     problem: str | None = None
     edges: list[GradientEdge] = field(default_factory=list)
     gradient_gram: Tensor | None = None
 
-    def add_gradient(self, gradient: Tensor) -> None:
+    def add_gradient(self, total: Tensor) -> None:
         """Add Σ ∂loss/∂h of one call."""
-        total = gradient.detach().sum(0)
         self.gradient_sum = total if self.gradient_sum is None else self.gradient_sum + total
 
     @property
     def input_sum(self) -> Tensor:
-        """Σ a over all calls, shape (d_in,)."""
+        """Σ a over all calls, shape (features,)."""
         return _sum(self.input_sums)
+
+    def input_blocks(self, adapter: LayerAdapter) -> Iterator[tuple[Tensor, Tensor]]:
+        """All a as blocks of rows (positions, features), each with the sum of its rows."""
+        for inputs, total in zip(self.inputs, self.input_sums, strict=True):
+            yield from adapter.input_blocks(inputs, total)
 
 
 class _NewLeaf(torch.autograd.Function):
@@ -143,7 +147,9 @@ class Capture:
         batch_means: Means over rows of the model's inputs, to recognize the batch again. Where only
             a part of it is run again, over the first of these rows.
         head: The rows of these inputs that count.
-        rows: Rows of the last run, as the layer that was called first saw them.
+        rows: Samples of the last run: the first dimension of the model's first tensor, summed
+            over its forwards. Where the closure calls only parts of the model, or hands it no
+            tensor, the first dimension that the layer called first saw.
         keep_edges: Whether records keep edges, which hold the graph.
     """
 
@@ -158,6 +164,7 @@ class Capture:
         self._fixed_inputs = fixed_inputs
         self.head = BatchHead(1.0)
         self._model_calls = 0
+        self._awaits_rows = False
         self._handles = {
             adapter.name: adapter.module.register_forward_hook(
                 _LayerHook(self, adapter), with_kwargs=True
@@ -171,13 +178,14 @@ class Capture:
         self.run = run
         self.records = {}
         self.batch_means = []
+        self.rows = 0
         self._model_calls = 0
         self.head.begin(first=run is Run.FIRST)
+        self._awaits_rows = False
 
     def end(self) -> dict[str, LayerRecord]:
         """Stop recording and hand over the records."""
         self.run = Run.NONE
-        self.rows = self.rows_so_far()
         records, self.records = self.records, {}
         return records
 
@@ -186,8 +194,8 @@ class Capture:
         self._handles.pop(name).remove()
 
     def rows_so_far(self) -> int:
-        """Rows seen so far in this run, by the layer that was called first."""
-        return next((record.rows for record in self.records.values()), 0)
+        """Samples seen so far in this run."""
+        return self.rows
 
     def observe_model(self, values: list[Any]) -> None:
         """Note a call of the whole model."""
@@ -201,6 +209,11 @@ class Capture:
                 if isinstance(value, Tensor) and value.dim() > 0
                 for mean in self.head.mean(value.detach(), first_call=self._model_calls == 1)
             ]
+        if self._is_counted():
+            tensors = (v for v in values if isinstance(v, Tensor) and v.dim() > 0)
+            batch = next(tensors, None)
+            self._awaits_rows = batch is None
+            self.rows += 0 if batch is None else batch.shape[0]
 
     def observe(self, adapter: LayerAdapter, inputs: Tensor, output: Tensor) -> Tensor | None:
         """Record one call of a layer.
@@ -211,59 +224,69 @@ class Capture:
         Returns:
             What the layer should return instead of its output, or None.
         """
-        if self.run is Run.NONE:
-            return None
-        if self.run is not Run.WARM_START and not torch.is_grad_enabled():
+        if self.run is Run.NONE or not self._is_counted():
             return None
         if _in_backward():
             # The recomputed graph must have the shape of the one it replaces.
             fresh = self.run.repeats and not output.requires_grad
             return _new_leaf(output) if fresh else None
         record = self.records.setdefault(adapter.name, LayerRecord())
-        record.problem = record.problem or self._problem(adapter, record, inputs, output)
+        record.problem = record.problem or self._problem(adapter, inputs, output)
         if record.problem is not None:
             return None
-        record.model_call = self._model_calls
-        rows = adapter.rows(inputs.detach())
-        record.rows += rows.shape[0]
+        self._count_rows(record, inputs)
+        outputs = adapter.output_rows(output.detach())
+        record.positions += outputs.shape[0]
         if self.keep_edges and output.requires_grad:
             record.edges.append(get_gradient_edge(output))
         if self.run is Run.WARM_START:
-            _add_gram(adapter, record, rows)
+            _add_gram(adapter, record, inputs.detach())
             return None
-        self._add_sums(record, rows, adapter.rows(output.detach()))
-        return self._watch_gradient(record, output)
+        self._add_sums(adapter, record, inputs.detach(), outputs)
+        return _watch_gradient(adapter, record, output)
 
-    def _problem(
-        self, adapter: LayerAdapter, record: LayerRecord, inputs: Tensor, output: Tensor
-    ) -> str | None:
+    def _is_counted(self) -> bool:
+        return self.run is Run.WARM_START or torch.is_grad_enabled()
+
+    def _is_first_called(self, record: LayerRecord) -> bool:
+        return next(iter(self.records.values())) is record
+
+    def _count_rows(self, record: LayerRecord, inputs: Tensor) -> None:
+        """Count the samples by a layer where the model's own inputs do not tell them."""
+        if self._awaits_rows or (self._model_calls == 0 and self._is_first_called(record)):
+            self.rows += inputs.shape[0]
+            self._awaits_rows = False
+
+    def _problem(self, adapter: LayerAdapter, inputs: Tensor, output: Tensor) -> str | None:
         if output.dtype != adapter.weight.dtype:
             raise UnsupportedModelError(
                 f"layer {adapter.name!r} returned {output.dtype} from {adapter.weight.dtype} "
                 "weights: autocast is not supported yet, run the model without it"
             )
-        repeated = record.model_call == self._model_calls
-        if repeated and not (self.run is Run.WARM_START and self._model_calls == 0):
-            return "it is called more than once in one forward of the model"
         return adapter.unsupported_call(inputs)
 
-    def _add_sums(self, record: LayerRecord, inputs: Tensor, outputs: Tensor) -> None:
+    def _add_sums(
+        self, adapter: LayerAdapter, record: LayerRecord, inputs: Tensor, outputs: Tensor
+    ) -> None:
         if self.run in (Run.FIRST, Run.SAMPLE):
             record.inputs.append(inputs)
-            record.input_sums.append(inputs.sum(0))
-        first_called = next(iter(self.records.values())) is record
-        if first_called and self._model_calls == 0 and self._fixed_inputs:
+            record.input_sums.append(adapter.input_sum(inputs))
+        if self._is_first_called(record) and self._model_calls == 0 and self._fixed_inputs:
             self.batch_means += self.head.mean(inputs, first_call=record.output_sum is None)
         total = outputs.sum(0)
         record.output_sum = total if record.output_sum is None else record.output_sum + total
 
-    def _watch_gradient(self, record: LayerRecord, output: Tensor) -> Tensor | None:
-        if output.requires_grad:
-            output.register_hook(record.add_gradient)  # type: ignore[no-untyped-call]
-            return None
-        start = _new_leaf(output)
-        start.register_hook(record.add_gradient)  # type: ignore[no-untyped-call]
-        return start
+
+def _watch_gradient(adapter: LayerAdapter, record: LayerRecord, output: Tensor) -> Tensor | None:
+    """Add up the output's gradient in backward, from a new leaf where there would be none."""
+
+    def add(gradient: Tensor) -> None:
+        record.add_gradient(adapter.output_rows(gradient.detach()).sum(0))
+
+    start = None if output.requires_grad else _new_leaf(output)
+    watched = output if start is None else start
+    watched.register_hook(add)  # type: ignore[no-untyped-call]
+    return start
 
 
 def _new_leaf(output: Tensor) -> Tensor:
@@ -272,10 +295,11 @@ def _new_leaf(output: Tensor) -> Tensor:
     return start
 
 
-def _add_gram(adapter: LayerAdapter, record: LayerRecord, rows: Tensor) -> None:
+def _add_gram(adapter: LayerAdapter, record: LayerRecord, inputs: Tensor) -> None:
     if record.gram is None:
-        record.gram = rows.new_zeros(adapter.input_dim, adapter.input_dim)
-    accumulate_gram_(record.gram, rows, rows.sum(0), decay=1.0, weight=1.0)
+        record.gram = inputs.new_zeros(adapter.input_dim, adapter.input_dim)
+    for rows, row_sum in adapter.input_blocks(inputs, adapter.input_sum(inputs)):
+        accumulate_gram_(record.gram, rows, row_sum, decay=1.0, weight=1.0)
 
 
 def _sum(tensors: list[Tensor]) -> Tensor:

@@ -28,9 +28,14 @@ class DampedPair:
     identity: Tensor
 
 
-def identity_threshold(damping: float) -> float:
-    """μ₂ = min(√λ, 0.9); θ₂ needs μ₂ < 1."""
-    return min(math.sqrt(damping), IDENTITY_THRESHOLD_CAP)
+def identity_threshold(damping: float, *, positions: float = 1.0) -> float:
+    """μ₂ = min(λ_G, 0.9) with λ_G = √λ / √|T|; θ₂ needs μ₂ < 1.
+
+    Args:
+        damping: λ.
+        positions: |T|, the positions of a sample.
+    """
+    return min(math.sqrt(damping / positions), IDENTITY_THRESHOLD_CAP)
 
 
 def double_damping(

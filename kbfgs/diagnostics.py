@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,15 +115,13 @@ def inverse_residual(factor: InputFactor, *, damping: float) -> float | None:
     return float((image - vector).norm())
 
 
-def layer_diagnostics(
-    name: str, state: LayerState, *, factor_damping: float | None
-) -> LayerDiagnostics:
+def layer_diagnostics(name: str, state: LayerState, *, damping: float | None) -> LayerDiagnostics:
     """One layer as it stands.
 
     Args:
         name: The module's name.
         state: What is remembered of it.
-        factor_damping: λ_A, or None where this rank does not know all of A.
+        damping: λ, or None where this rank does not know all of A.
     """
     powell, identity, outputs, inputs = (int(count) for count in state.counts.tolist())
     return LayerDiagnostics(
@@ -134,8 +133,10 @@ def layer_diagnostics(
         curvature=float(state.curvature),
         inverse_residual=(
             None
-            if factor_damping is None
-            else inverse_residual(state.input_factor, damping=factor_damping)
+            if damping is None
+            else inverse_residual(
+                state.input_factor, damping=math.sqrt(damping * float(state.positions))
+            )
         ),
         bytes_held=state.bytes_held,
     )

@@ -244,7 +244,10 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         self, assignment: Assignment, options: Options, numbers: dict[str, float]
     ) -> None:
         """Two groups: the preconditioned parameters, and those of the inner AdamW."""
-        preconditioned = [p for adapter in assignment.adapters for p in adapter.parameters]
+        # The groups of a convolution share its parameters.
+        preconditioned = list(
+            dict.fromkeys(p for adapter in assignment.adapters for p in adapter.parameters)
+        )
         others = [parameter for _, parameter in assignment.first_order]
         groups: list[dict[str, Any]] = [
             {"params": preconditioned, **numbers},
@@ -278,9 +281,12 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         taken = {id(parameter) for parameter in adapter.parameters}
         preconditioned, others = self.param_groups
         preconditioned["params"] = [p for p in preconditioned["params"] if id(p) not in taken]
-        others["params"] = [*others["params"], *adapter.parameters]
-        parts = ("weight", "bias")[: len(adapter.parameters)]
-        self._first_order += [FirstOrderParameter(f"{name}.{part}", reason) for part in parts]
+        known = {id(parameter) for parameter in others["params"]}
+        for part, parameter in zip(("weight", "bias"), adapter.parameters, strict=False):
+            if id(parameter) not in known:
+                others["params"] = [*others["params"], parameter]
+                entry = FirstOrderParameter(f"{adapter.module_name}.{part}", reason)
+                self._first_order.append(entry)
 
     def _require_finite(self, loss: Tensor) -> None:
         message = f"the loss is not finite in step {self._steps + 1}: lower lr or raise damping"

@@ -30,9 +30,9 @@ from kbfgs.preconditioner import Preconditioner
 class KBFGS(KroneckerOptimizer[Preconditioner]):
     """Kronecker-factored quasi-Newton (Goldfarb, Ren, Bahamou 2020) for any model.
 
-    Linear layers get the step H_g M H_a, all other parameters an inner AdamW. There are always
-    two parameter groups: the preconditioned parameters, with `lr`, and the others, with
-    `other_lr`; schedulers act on both.
+    Linear and Conv2d layers get the step H_g M H_a, all other parameters an inner AdamW. There
+    are always two parameter groups: the preconditioned parameters, with `lr`, and the others,
+    with `other_lr`; schedulers act on both.
 
     Args:
         model: The model, or its DistributedDataParallel wrapper. Move it to its device and freeze
@@ -188,14 +188,14 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         """How the optimizer stands; reads the device, and never communicates."""
         self._checks.read()
         several = self._preconditioner.communicator.world_size > 1
-        damping = None if several else self._settings().factor_damping
+        damping = None if several else self._settings().damping
         return Diagnostics(
             steps=self._steps,
             capped_steps=int(self._capped),
             seconds=self._clock.seconds(),
             bytes_sent=self._preconditioner.communicator.bytes_sent,
             layers=tuple(
-                layer_diagnostics(name, layer.state, factor_damping=damping)
+                layer_diagnostics(name, layer.state, damping=damping)
                 for name, layer in self._preconditioner.layers.items()
             ),
             first_order=tuple(self._first_order),
@@ -206,4 +206,4 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         return StepSettings(**{f.name: float(group[f.name]) for f in fields(StepSettings)})
 
     def _start_from(self, records: Mapping[str, LayerRecord]) -> None:
-        self._preconditioner.start_from(records, self._settings())
+        self._preconditioner.start_from(records, self._settings(), rows=self._capture.rows)

@@ -31,10 +31,9 @@ class StepSettings:
     weight_decay: float
     powell: float
 
-    @property
-    def factor_damping(self) -> float:
-        """λ_A = λ_G = √λ."""
-        return math.sqrt(self.damping)
+    def input_damping(self, positions: float) -> float:
+        """λ_A √|T| with λ_A = √λ, for |T| positions of a sample."""
+        return math.sqrt(self.damping) * math.sqrt(positions)
 
 
 class PreconditionedLayer:
@@ -48,6 +47,7 @@ class PreconditionedLayer:
     def __init__(self, adapter: LayerAdapter, options: CurvatureOptions) -> None:
         self.adapter = adapter
         self.state = LayerState(adapter, options)
+        self._positions = 1.0
         self._ablation = options.ablation
 
     @property
@@ -67,10 +67,24 @@ class PreconditionedLayer:
         )
 
     def learn_inputs(self, record: LayerRecord, *, rows: float, decay: float) -> None:
-        """A_r ← β A_r + (1-β)/C Σ ā āᵀ over this rank's rows, C being the rows of all ranks."""
-        self.state.input_factor.accumulate(
-            record.inputs, record.input_sums, decay=decay, weight=(1 - decay) / rows
-        )
+        """A_r ← β A_r + (1-β)/C Σ ā āᵀ over this rank's rows, C being the rows of all ranks.
+
+        The sum is over all positions of each row (Ren, Bahamou, Goldfarb 2021).
+        """
+        weight = (1 - decay) / rows
+        for block, block_sum in record.input_blocks(self.adapter):
+            self.state.input_factor.accumulate([block], [block_sum], decay=decay, weight=weight)
+            decay = 1.0
+
+    def see_positions(self, positions: float) -> None:
+        """Note |T|, the positions of a sample in this step."""
+        self._positions = positions
+        self.state.positions.fill_(positions)
+
+    def start_inputs(self, total: Tensor, *, settings: StepSettings) -> None:
+        """Set H_a = (A + λ_A √|T| I)⁻¹ from A summed over the ranks."""
+        damping = settings.input_damping(self._positions)
+        self.state.input_factor.start(total, damping=damping)
 
     def direction(self) -> Tensor:
         """H_g M H_a, shape (d_out, d_in + 1)."""
@@ -97,14 +111,13 @@ class PreconditionedLayer:
             second.gradients - first.gradients,
             decay=settings.factor_decay,
         )
+        threshold = identity_threshold(settings.damping, positions=self._positions)
         damped = double_damping(
             pair.step,
             pair.change,
             state.output_inverse.times(pair.change),
             powell=settings.powell if self._ablation.powell_damping else None,
-            identity=(
-                identity_threshold(settings.damping) if self._ablation.identity_damping else None
-            ),
+            identity=threshold if self._ablation.identity_damping else None,
         )
         floor = CURVATURE_FLOOR * first.gradients.norm()
         made = state.output_inverse.update(damped.step, damped.change, floor=floor, allowed=finite)
@@ -112,11 +125,13 @@ class PreconditionedLayer:
         state.counts[:3] += torch.stack((damped.powell, damped.identity, ~made))
 
     def refresh_inputs(self, total: Tensor, *, settings: StepSettings) -> None:
-        """H_a = (A + λ_A I)⁻¹ from A summed over the ranks."""
-        made = self.state.input_factor.refresh(total, damping=settings.factor_damping)
+        """H_a = (A + λ_A √|T| I)⁻¹ again, from A summed over the ranks."""
+        damping = settings.input_damping(self._positions)
+        made = self.state.input_factor.refresh(total, damping=damping)
         self.state.counts[3] += ~made
 
     def act(self, step: Tensor, action: Tensor, *, settings: StepSettings) -> None:
-        """Update H_a by the Hessian action (s_a, A s_a + λ_A s_a)."""
-        made = self.state.input_factor.act(step, action, damping=settings.factor_damping)
+        """Update H_a by the Hessian action (s_a, A s_a + λ_A √|T| s_a)."""
+        damping = settings.input_damping(self._positions)
+        made = self.state.input_factor.act(step, action, damping=damping)
         self.state.counts[3] += ~made

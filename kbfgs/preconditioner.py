@@ -50,17 +50,21 @@ class Preconditioner:
         """Forget a layer, which is to be trained otherwise."""
         return self.layers.pop(name).adapter
 
-    def start_from(self, records: Mapping[str, LayerRecord], settings: StepSettings) -> None:
-        """Warm start: A = mean of ā āᵀ over all rows seen on all ranks."""
+    def start_from(
+        self, records: Mapping[str, LayerRecord], settings: StepSettings, *, rows: int
+    ) -> None:
+        """Warm start: A = mean over all rows, seen on all ranks, of Σ ā āᵀ over positions."""
         layers = [self.layers[name] for name in records]
         grams = [record.gram for record in records.values() if record.gram is not None]
-        like = grams[0]
-        rows = like.new_tensor([float(record.rows) for record in records.values()])
-        total_rows, *totals = self.communicator.sum_together([rows, *grams])
-        for layer, total, count in zip(layers, totals, total_rows, strict=True):
-            mean = total / count
+        positions = [float(record.positions) for record in records.values()]
+        counts = grams[0].new_tensor([float(rows), *positions])
+        total_counts, *totals = self.communicator.sum_together([counts, *grams])
+        total_rows, *total_positions = total_counts.tolist()
+        for layer, total, count in zip(layers, totals, total_positions, strict=True):
+            mean = total / total_rows
             layer.state.input_factor.share.copy_(mean / self.communicator.world_size)
-            layer.state.input_factor.start(mean, damping=settings.factor_damping)
+            layer.see_positions(count / total_rows)
+            layer.start_inputs(mean, settings=settings)
 
     def exchange_first(self, first: FirstPass) -> FirstMeans:
         """The means of the first run over the rows of all ranks."""
@@ -80,16 +84,17 @@ class Preconditioner:
         """
         new = [layer for layer in self.layers.values() if layer.waits_for_data]
         for layer, layer_means in zip(self.layers.values(), means.layers, strict=True):
+            layer.see_positions(layer_means.positions_per_row)
             record = first.curvature_records[layer.name]
             if layer.waits_for_data:
-                layer.learn_inputs(record, rows=layer_means.rows, decay=0.0)
+                layer.learn_inputs(record, rows=means.curvature_rows, decay=0.0)
             elif step > 0:
-                layer.learn_inputs(record, rows=layer_means.rows, decay=settings.factor_decay)
+                layer.learn_inputs(record, rows=means.curvature_rows, decay=settings.factor_decay)
             record.inputs.clear()
         if new:
             shares = [layer.state.input_factor.share for layer in new]
             for layer, total in zip(new, self.communicator.sum_together(shares), strict=True):
-                layer.state.input_factor.start(total, damping=settings.factor_damping)
+                layer.start_inputs(total, settings=settings)
         if self._input_inverse_every is not None and step % self._input_inverse_every == 0:
             self._refresh_inputs(
                 [layer for layer in self.layers.values() if layer not in new], settings

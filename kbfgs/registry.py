@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import nn
@@ -11,7 +12,12 @@ from torch.nn.parameter import UninitializedParameter
 
 from kbfgs.errors import UnsupportedModelError
 from kbfgs.layers.base import LayerAdapter
+from kbfgs.layers.conv import ConvAdapter
 from kbfgs.layers.linear import LinearAdapter
+
+# A depthwise convolution has a 1 x 1 output factor for each channel: there is no curvature between
+# outputs to learn, and hundreds of factor pairs would cost more than the convolution itself.
+MIN_GROUP_OUTPUTS = 4
 
 _DTYPES = (torch.float32, torch.float64)
 
@@ -66,9 +72,9 @@ def assign(model: nn.Module, *, max_factor_dim: int, limit_outputs: bool) -> Ass
         reason = _reason_against(
             module, names, max_factor_dim=max_factor_dim, limit_outputs=limit_outputs
         )
-        if reason is None and isinstance(module, nn.Linear):
-            adapters.append(LinearAdapter(clean_name(name), module))
-        elif reason is not None:
+        if reason is None:
+            adapters += _adapters_of(clean_name(name), module)
+        else:
             reasons.update({id(p): reason for p in module.parameters(recurse=False)})
     taken = {id(p) for adapter in adapters for p in adapter.parameters}
     first_order = tuple(
@@ -79,9 +85,20 @@ def assign(model: nn.Module, *, max_factor_dim: int, limit_outputs: bool) -> Ass
     if not adapters:
         raise UnsupportedModelError(
             f"{type(model).__name__} has no layer that K-BFGS can precondition: it needs a "
-            "torch.nn.Linear with a weight that is trained; otherwise use torch.optim.AdamW"
+            "torch.nn.Linear or Conv2d with a weight that is trained; otherwise use "
+            "torch.optim.AdamW"
         )
     return Assignment(tuple(adapters), first_order)
+
+
+def _adapters_of(name: str, module: nn.Module) -> list[LayerAdapter]:
+    """One adapter for each matrix of a module."""
+    if isinstance(module, nn.Linear):
+        return [LinearAdapter(name, module)]
+    assert isinstance(module, nn.Conv2d)
+    if module.groups == 1:
+        return [ConvAdapter(name, module, group=None)]
+    return [ConvAdapter(name, module, group=group) for group in range(module.groups)]
 
 
 def _refuse_lazy(name: str, module: nn.Module) -> None:
@@ -95,14 +112,20 @@ def _reason_against(
     module: nn.Module, names: Counter[int], *, max_factor_dim: int, limit_outputs: bool
 ) -> str | None:
     """Why a module's own parameters cannot be preconditioned, or None."""
-    if type(module) is not nn.Linear:
+    if type(module) not in (nn.Linear, nn.Conv2d):
         return f"{type(module).__name__} is not preconditioned"
     if "weight" not in module._parameters:
         return "its weight is computed from other parameters"
-    weight = module.weight
-    inputs = weight.shape[1] + (module.bias is not None)
-    side = max(inputs, weight.shape[0]) if limit_outputs else inputs
+    weight = cast("nn.Parameter", module.weight)
+    groups = module.groups if isinstance(module, nn.Conv2d) else 1
+    outputs = weight.shape[0] // groups
+    inputs = weight[:1].numel() + (module.bias is not None)
+    side = max(inputs, outputs) if limit_outputs else inputs
     checks = (
+        (
+            groups > 1 and outputs < MIN_GROUP_OUTPUTS,
+            f"its {groups} groups have fewer than {MIN_GROUP_OUTPUTS} outputs each",
+        ),
         (not weight.requires_grad, "its weight is frozen"),
         (any(names[id(p)] > 1 for p in module.parameters()), "shared with another module"),
         (weight.dtype not in _DTYPES, f"its dtype is {weight.dtype}"),

@@ -44,6 +44,7 @@ class LayerState:
         counts: Pairs changed by Powell's damping, pairs changed by the damping against the
             identity, skipped updates of H_g, skipped updates of H_a; int64, shape (4,).
         curvature: sᵀy of the last step, a scalar.
+        positions: |T|, the positions of a sample in the last step, a scalar.
     """
 
     def __init__(self, adapter: LayerAdapter, options: CurvatureOptions) -> None:
@@ -60,6 +61,7 @@ class LayerState:
         self.pair = PairAverage(zeros(outputs), zeros(outputs))
         self.counts = torch.zeros(4, dtype=torch.int64, device=weight.device)
         self.curvature = zeros()
+        self.positions = zeros() + 1
 
     def tensors(self) -> dict[str, Tensor]:
         """The tensors of the state by name, not copied."""
@@ -70,6 +72,7 @@ class LayerState:
             "pair_change": self.pair.change,
             "counts": self.counts,
             "curvature": self.curvature,
+            "positions": self.positions,
         }
         if self.input_factor.inverse is not None:
             tensors["input_inverse"] = self.input_factor.inverse.matrix

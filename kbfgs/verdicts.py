@@ -54,11 +54,11 @@ def check_second_records(
     """
     for name, before in first.items():
         after = second.get(name)
-        if after is None or after.rows != before.rows:
-            rows = 0 if after is None else after.rows
+        if after is None or after.positions != before.positions:
+            rows = 0 if after is None else after.positions
             raise ClosureError(
-                f"layer {name!r} saw {before.rows} rows in the first run of the closure and {rows} "
-                "in the second: both must run the same mini-batch"
+                f"layer {name!r} saw {before.positions} rows in the first run of the closure and "
+                f"{rows} in the second: both must run the same mini-batch"
             )
         if after.gradient_sum is None:
             raise ClosureError(
@@ -87,8 +87,8 @@ def check_sample_records(
     """
     for name, whole in first.items():
         part = sample.get(name)
-        seen = 0 if part is None else part.rows
-        if part is None or part.rows * rows != whole.rows * wanted:
+        seen = 0 if part is None else part.positions
+        if part is None or part.positions * rows != whole.positions * wanted:
             raise ClosureError(
                 f"layer {name!r} saw {seen} rows in curvature_closure, but it must run the first "
                 f"{wanted} of the {rows} rows of the mini-batch (curvature_fraction x rows, "
@@ -108,10 +108,10 @@ def check_fisher_records(
         ClosureError: A layer was not called, or saw other rows.
     """
     for name, before in first.items():
-        rows = fisher[name].rows if name in fisher else 0
-        if rows != before.rows:
+        rows = fisher[name].positions if name in fisher else 0
+        if rows != before.positions:
             raise ClosureError(
-                f"layer {name!r} saw {before.rows} rows in the closure and {rows} in the "
+                f"layer {name!r} saw {before.positions} rows in the closure and {rows} in the "
                 "fisher_closure: both must run the same mini-batch"
             )
 

@@ -16,16 +16,18 @@ from kbfgs.errors import DistributedError
 
 @dataclass(frozen=True)
 class LayerMeans:
-    """Means over the mini-batch of one layer, over the rows of all ranks.
+    """Means over the mini-batch of one layer, over the rows and positions of all ranks.
 
     Attributes:
-        rows: Rows of all ranks.
-        inputs: mean a, shape (d_in,); None in the second pass.
+        positions: Positions of all curvature rows of all ranks.
+        positions_per_row: |T|, the positions of a sample.
+        inputs: mean a, shape (features,); None in the second pass.
         outputs: mean h, shape (d_out,).
-        gradients: mean g, shape (d_out,).
+        gradients: mean g, shape (d_out,); g is the gradient of one sample's loss.
     """
 
-    rows: float
+    positions: float
+    positions_per_row: float
     inputs: Tensor | None
     outputs: Tensor
     gradients: Tensor
@@ -59,12 +61,14 @@ class FirstMeans:
     Attributes:
         loss: The mean loss over the mini-batch, a scalar.
         curvature_loss: The mean loss over the curvature rows, a scalar.
+        curvature_rows: Curvature rows of all ranks.
         layers: The layers' means; of h and g over the curvature rows.
         weight: How this rank's means enter the second message.
     """
 
     loss: Tensor
     curvature_loss: Tensor
+    curvature_rows: float
     layers: list[LayerMeans]
     weight: RankWeight
 
@@ -104,8 +108,11 @@ def exchange_first(
     """
     if communicator.world_size == 1:
         one = RankWeight(1, 1)
-        layers = [_local_means(*pair) for pair in zip(whole.records, sample.records, strict=True)]
-        return FirstMeans(whole.loss, sample.loss, layers, one)
+        layers = [
+            _local_means(*pair, rows=sample.rows)
+            for pair in zip(whole.records, sample.records, strict=True)
+        ]
+        return FirstMeans(whole.loss, sample.loss, sample.rows, layers, one)
     like = _known(sample.records[0].output_sum)
     by_loss = weighting is RowWeighting.LOSS
     sent, sample_sent = (1.0 if by_loss else float(part.rows) for part in (whole, sample))
@@ -121,19 +128,21 @@ def exchange_first(
     world_size = communicator.world_size
     rank_rows = counts[:world_size].tolist()
     _check_rows(rank_rows, weighting)
-    sample_rows, *layer_rows = counts[world_size:].tolist()
+    sample_rows, *positions = counts[world_size:].tolist()
     total = world_size if by_loss else sum(rank_rows)
     weight = RankWeight(sample_sent, float(world_size if by_loss else sample_rows))
     layers = [
-        LayerMeans(
-            layer_rows[2 * i + 1],
-            sums[3 * i] / layer_rows[2 * i],
-            sums[3 * i + 1] / layer_rows[2 * i + 1],
-            sums[3 * i + 2] / weight.total,
+        _means(
+            positions[2 * i + 1],
+            sample_rows,
+            inputs=sums[3 * i] / positions[2 * i],
+            outputs=sums[3 * i + 1],
+            gradients=sums[3 * i + 2] / weight.total,
         )
         for i in range(len(whole.records))
     ]
-    return FirstMeans(total_loss / total, sample_loss / weight.total, layers, weight)
+    losses = total_loss / total, sample_loss / weight.total
+    return FirstMeans(*losses, sample_rows, layers, weight)
 
 
 def exchange_second(
@@ -163,28 +172,48 @@ def exchange_second(
         message += [action, _known(record.output_sum), gradient]
     total_loss, *sums = communicator.sum_together(message)
     layers = [
-        LayerMeans(old.rows, None, sums[3 * i + 1] / old.rows, weight.receive(sums[3 * i + 2]))
+        _means(
+            old.positions,
+            first.curvature_rows,
+            inputs=None,
+            outputs=sums[3 * i + 1],
+            gradients=weight.receive(sums[3 * i + 2]),
+        )
         for i, old in enumerate(first.layers)
     ]
     return layers, sums[::3], weight.receive(total_loss)
 
 
-def _local_means(whole: LayerRecord, sample: LayerRecord) -> LayerMeans:
-    rows = float(sample.rows)
-    return LayerMeans(
+def _local_means(whole: LayerRecord, sample: LayerRecord, *, rows: int) -> LayerMeans:
+    return _means(
+        float(sample.positions),
         rows,
-        whole.input_sum / float(whole.rows),
-        _known(sample.output_sum) / rows,
-        _known(sample.gradient_sum),
+        inputs=whole.input_sum / float(whole.positions),
+        outputs=_known(sample.output_sum),
+        gradients=_known(sample.gradient_sum),
+    )
+
+
+def _means(
+    positions: float, rows: float, *, inputs: Tensor | None, outputs: Tensor, gradients: Tensor
+) -> LayerMeans:
+    """Means from mean a, Σ h, and the mean over rows of Σ g over positions."""
+    per_row = positions / rows
+    return LayerMeans(
+        positions,
+        per_row,
+        inputs,
+        outputs / positions,
+        gradients if per_row == 1 else gradients / per_row,
     )
 
 
 def _counts(communicator: Communicator, whole: RankPart, sample: RankPart) -> Tensor:
-    """Each rank's rows, the curvature rows, and each layer's rows in both runs."""
+    """Each rank's rows, the curvature rows, and each layer's positions in both runs."""
     counts = torch.zeros(communicator.world_size, dtype=torch.float64)
     counts[communicator.rank] = whole.rows
     layers = [
-        part.rows for pair in zip(whole.records, sample.records, strict=True) for part in pair
+        part.positions for pair in zip(whole.records, sample.records, strict=True) for part in pair
     ]
     return torch.cat((counts, counts.new_tensor([sample.rows, *layers])))
 

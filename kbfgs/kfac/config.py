@@ -71,7 +71,6 @@ class KFACSettings:
     factor_decay: float
     weight_decay: float
 
-    @property
-    def factor_damping(self) -> float:
-        """λ_A = λ_G = √λ."""
-        return math.sqrt(self.damping)
+    def factor_damping(self, positions: float) -> tuple[float, float]:
+        """λ_A √|T| and λ_G / √|T| with λ_A = λ_G = √λ, for |T| positions of a sample."""
+        return math.sqrt(self.damping * positions), math.sqrt(self.damping / positions)

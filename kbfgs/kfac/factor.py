@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -41,12 +41,18 @@ class Factor:
         self.known.fill_(True)
 
     def accumulate(
-        self, rows: Sequence[Tensor], row_sums: Sequence[Tensor], *, decay: float, weight: float
+        self, blocks: Iterable[tuple[Tensor, Tensor]], *, decay: float, weight: float
     ) -> None:
-        """Share ← β share + (1-β) weight Σ r rᵀ over all rows; the first data are all of it."""
+        """Share ← β share + (1-β) weight Σ r rᵀ over all rows; the first data are all of it.
+
+        Args:
+            blocks: Blocks of rows r, each with the sum of its rows.
+            decay: β.
+            weight: Factor of the sum.
+        """
         decay = 0.0 if self.waits_for_data else decay
         weight *= 1 - decay
-        for part, part_sum in zip(rows, row_sums, strict=True):
+        for part, part_sum in blocks:
             accumulate_gram_(self.share, part, part_sum, decay=decay, weight=weight)
             decay = 1.0
         self.known.fill_(True)

@@ -123,6 +123,7 @@ class WarmStartFisher:
         self._capture = capture
         self._adapters = {adapter.name: adapter for adapter in adapters}
         self._fisher_loss = fisher_loss
+        self._samples = 0
 
     @contextmanager
     def on(self, model: nn.Module) -> Iterator[None]:
@@ -137,14 +138,16 @@ class WarmStartFisher:
     def _observe(self, _model: nn.Module, _args: object, output: Any) -> None:
         records = {name: r for name, r in self._capture.records.items() if r.edges}
         gradients = preactivation_gradients(self._fisher_loss(output), records)
+        samples = self._capture.rows - self._samples
+        self._samples = self._capture.rows
         for name, parts in gradients.items():
             record, adapter = records[name], self._adapters[name]
             for part in parts:
-                rows = adapter.rows(part)
+                rows = adapter.output_rows(part)
                 if record.gradient_gram is None:
                     record.gradient_gram = rows.new_zeros(rows.shape[1], rows.shape[1])
                 accumulate_gram_(
-                    record.gradient_gram, rows, rows.sum(0), decay=1.0, weight=len(rows) ** 2
+                    record.gradient_gram, rows, rows.sum(0), decay=1.0, weight=samples**2
                 )
             record.edges.clear()
 

@@ -21,6 +21,7 @@ class KFACState:
         momentum: M, shape (d_out, d_in + 1).
         inputs: A, shape (d_in + 1, d_in + 1).
         outputs: G, shape (d_out, d_out).
+        positions: |T|, the positions of a sample in the last step, a scalar.
     """
 
     def __init__(self, adapter: LayerAdapter) -> None:
@@ -28,6 +29,7 @@ class KFACState:
         self.momentum = aligned_zeros(adapter.output_dim, adapter.input_dim, like=weight)
         self.inputs = Factor(adapter.input_dim, weight)
         self.outputs = Factor(adapter.output_dim, weight)
+        self.positions = weight.new_ones(())
 
     def tensors(self) -> dict[str, Tensor]:
         """The tensors of the state by name, not copied."""
@@ -39,6 +41,7 @@ class KFACState:
             "output_factor": self.outputs.share,
             "output_inverse": self.outputs.inverse,
             "output_known": self.outputs.known,
+            "positions": self.positions,
         }
 
     def check(self, name: str, saved: dict[str, Tensor]) -> None:
@@ -74,11 +77,13 @@ class KFACLayer:
     Attributes:
         adapter: The module as a matrix.
         state: What is remembered of it.
+        positions: |T|, the positions of a sample in this step.
     """
 
     def __init__(self, adapter: LayerAdapter) -> None:
         self.adapter = adapter
         self.state = KFACState(adapter)
+        self.positions = 1.0
 
     def average_gradient(self, settings: KFACSettings) -> None:
         """M ← β M + (1-β)(∇W̄ + τ W̄)."""
@@ -87,25 +92,36 @@ class KFACLayer:
         )
 
     def learn_inputs(self, record: LayerRecord, *, rows: float, decay: float) -> None:
-        """A_r ← β A_r + (1-β)/C Σ ā āᵀ over this rank's rows, C being the rows of all ranks."""
-        self.state.inputs.accumulate(record.inputs, record.input_sums, decay=decay, weight=1 / rows)
+        """A_r ← β A_r + (1-β)/C Σ ā āᵀ over this rank's rows, C being the rows of all ranks.
+
+        The sum is over all positions of each row.
+        """
+        blocks = record.input_blocks(self.adapter)
+        self.state.inputs.accumulate(blocks, decay=decay, weight=1 / rows)
 
     def learn_outputs(
-        self, gradients: Sequence[Tensor], *, local_rows: int, rows: float, decay: float
+        self, gradients: Sequence[Tensor], *, local_rows: int, positions: float, decay: float
     ) -> None:
-        """G_r ← β G_r + (1-β)/C Σ g gᵀ over this rank's rows, C being the rows of all ranks.
+        """G_r ← β G_r + (1-β)/P Σ g gᵀ over this rank's positions, P being those of all ranks.
 
         Args:
             gradients: Gradients of this rank's mean loss with respect to the module's outputs:
                 g / local_rows.
             local_rows: This rank's rows.
-            rows: C.
+            positions: P.
             decay: β.
         """
-        parts = [self.adapter.rows(gradient) for gradient in gradients]
+        parts = (self.adapter.output_rows(gradient) for gradient in gradients)
         self.state.outputs.accumulate(
-            parts, [part.sum(0) for part in parts], decay=decay, weight=local_rows**2 / rows
+            ((part, part.sum(0)) for part in parts),
+            decay=decay,
+            weight=local_rows**2 / positions,
         )
+
+    def see_positions(self, positions: float) -> None:
+        """Note |T|, the positions of a sample in this step."""
+        self.positions = positions
+        self.state.positions.fill_(positions)
 
     def direction(self) -> Tensor:
         """G⁻¹ M A⁻¹, shape (d_out, d_in + 1)."""

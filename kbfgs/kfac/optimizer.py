@@ -185,13 +185,14 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
 
     def _layer_diagnostics(self) -> Iterator[KFACLayerDiagnostics]:
         hidden = self._preconditioner.communicator.world_size > 1 or self._steps == 0
-        damping = self._settings().factor_damping
+        settings = self._settings()
         for name, layer in self._preconditioner.layers.items():
             state = layer.state
+            inputs, outputs = settings.factor_damping(float(state.positions))
             yield KFACLayerDiagnostics(
                 name=name,
-                input_residual=None if hidden else state.inputs.residual(damping=damping),
-                output_residual=None if hidden else state.outputs.residual(damping=damping),
+                input_residual=None if hidden else state.inputs.residual(damping=inputs),
+                output_residual=None if hidden else state.outputs.residual(damping=outputs),
                 bytes_held=state.bytes_held,
             )
 
@@ -200,4 +201,4 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
         return KFACSettings(**{f.name: float(group[f.name]) for f in fields(KFACSettings)})
 
     def _start_from(self, records: Mapping[str, LayerRecord]) -> None:
-        self._preconditioner.start_from(records)
+        self._preconditioner.start_from(records, rows=self._capture.rows)

@@ -50,22 +50,22 @@ class KFACPreconditioner:
         """Forget a layer, which is to be trained otherwise."""
         return self.layers.pop(name).adapter
 
-    def start_from(self, records: Mapping[str, LayerRecord]) -> None:
+    def start_from(self, records: Mapping[str, LayerRecord], *, rows: int) -> None:
         """Warm start: A = mean of ā āᵀ over all rows seen, and G = mean of g gᵀ if it was asked."""
         grams: list[tuple[Factor, Tensor]] = []
-        rows: list[int] = []
+        local: list[float] = []
         for name, record in records.items():
             state = self.layers[name].state
-            for factor, gram in (
-                (state.inputs, record.gram),
-                (state.outputs, record.gradient_gram),
+            for factor, gram, count in (
+                (state.inputs, record.gram, rows),
+                (state.outputs, record.gradient_gram, record.positions),
             ):
                 if gram is not None:
                     grams.append((factor, gram))
-                    rows.append(record.rows)
-        counts = grams[0][1].new_tensor([float(count) for count in rows])
-        (total_rows,) = self.communicator.sum_together([counts])
-        for (factor, gram), count in zip(grams, total_rows, strict=True):
+                    local.append(float(count))
+        counts = grams[0][1].new_tensor(local)
+        (totals,) = self.communicator.sum_together([counts])
+        for (factor, gram), count in zip(grams, totals, strict=True):
             factor.start(gram / count)
 
     def exchange_first(self, first: FirstPass) -> FirstMeans:
@@ -91,12 +91,14 @@ class KFACPreconditioner:
         decay = settings.factor_decay
         for layer, layer_means in zip(self.layers.values(), means.layers, strict=True):
             record = first.records[layer.adapter.name]
-            rows = layer_means.rows
+            layer.see_positions(layer_means.positions_per_row)
             if step > 0 or layer.state.inputs.waits_for_data:
-                layer.learn_inputs(record, rows=rows, decay=decay)
+                layer.learn_inputs(record, rows=means.curvature_rows, decay=decay)
             if step > 0 or layer.state.outputs.waits_for_data:
                 parts = gradients[layer.adapter.name]
-                layer.learn_outputs(parts, local_rows=record.rows, rows=rows, decay=decay)
+                layer.learn_outputs(
+                    parts, local_rows=first.rows, positions=layer_means.positions, decay=decay
+                )
             record.inputs.clear()
 
     def invert(self, settings: KFACSettings, checks: DeferredChecks) -> None:
@@ -105,11 +107,11 @@ class KFACPreconditioner:
         Raises:
             KBFGSError: A factor is not finite or not positive definite; on CUDA it is told later.
         """
-        damping = settings.factor_damping
         for layer in self.layers.values():
+            dampings = settings.factor_damping(layer.positions)
             factors = (layer.state.inputs, layer.state.outputs)
             totals = sum_of_shares(self.communicator, factors)
-            for factor, total, symbol in zip(factors, totals, "AG", strict=True):
+            for factor, total, symbol, damping in zip(factors, totals, "AG", dampings, strict=True):
                 checks.require(
                     factor.invert(total, damping=damping),
                     KBFGSError,

@@ -2,74 +2,40 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 
 from kbfgs.layers.base import LayerAdapter
 
 
 class LinearAdapter(LayerAdapter):
-    """A Linear layer applied to (rows, features); W̄ = [W b], or W if the bias is not trained."""
+    """A Linear layer applied to (rows, ..., features), each of the dimensions between a position.
+
+    W̄ = [W b], or W if the bias is not trained.
+    """
 
     def __init__(self, name: str, module: nn.Linear) -> None:
-        super().__init__(name, module)
-        self._weight = cast("nn.Parameter", module.weight)
-        bias = cast("nn.Parameter | None", module.bias)
-        self._bias = bias if bias is not None and bias.requires_grad else None
-
-    @property
-    def weight(self) -> nn.Parameter:
-        """Shape (out_features, in_features)."""
-        return self._weight
-
-    @property
-    def bias(self) -> nn.Parameter | None:
-        """Shape (out_features,)."""
-        return self._bias
-
-    @property
-    def input_dim(self) -> int:
-        """in_features, plus one with a bias."""
-        return self._weight.shape[1] + (self._bias is not None)
-
-    @property
-    def output_dim(self) -> int:
-        """out_features."""
-        return self._weight.shape[0]
+        super().__init__(name, module, group=None)
 
     def unsupported_call(self, inputs: Tensor) -> str | None:
-        """Only inputs of shape (rows, features) are handled."""
-        if inputs.dim() == 2:
+        """Inputs without a batch dimension are not handled."""
+        if inputs.dim() > 1:
             return None
-        return f"input of shape {tuple(inputs.shape)} is not (rows, features)"
+        return f"input of shape {tuple(inputs.shape)} is not (rows, ..., features)"
 
-    def rows(self, activations: Tensor) -> Tensor:
-        """The activations themselves."""
-        return activations
+    def input_sum(self, inputs: Tensor) -> Tensor:
+        """Σ a, shape (in_features,)."""
+        return _flat(inputs).sum(0)
 
-    def average_gradient_(self, momentum: Tensor, *, decay: float, weight_decay: float) -> None:
-        """M ← β M + (1-β)(∇W̄ + τ W̄) in place."""
-        for part, parameter in self._parts(momentum):
-            gradient = parameter.grad
-            assert gradient is not None
-            part.lerp_(gradient, 1 - decay)
-            if weight_decay:
-                part.add_(parameter, alpha=(1 - decay) * weight_decay)
+    def input_blocks(self, inputs: Tensor, total: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """The inputs as one block."""
+        yield _flat(inputs), total
 
-    def move_(self, direction: Tensor, *, lr: float, scale: Tensor | None) -> None:
-        """W̄ ← W̄ - lr scale D in place."""
-        for part, parameter in self._parts(direction):
-            if scale is None:
-                parameter.add_(part, alpha=-lr)
-            else:
-                parameter.addcmul_(part, scale, value=-lr)
+    def output_rows(self, outputs: Tensor) -> Tensor:
+        """Shape (positions, out_features)."""
+        return _flat(outputs)
 
-    def _parts(self, matrix: Tensor) -> list[tuple[Tensor, nn.Parameter]]:
-        """The columns of a matrix like W̄ that belong to each parameter."""
-        columns = self._weight.shape[1]
-        parts: list[tuple[Tensor, nn.Parameter]] = [(matrix[:, :columns], self._weight)]
-        if self._bias is not None:
-            parts.append((torch.select(matrix, 1, columns), self._bias))
-        return parts
+
+def _flat(activations: Tensor) -> Tensor:
+    return activations.reshape(-1, activations.shape[-1])

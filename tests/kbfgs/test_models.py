@@ -26,20 +26,49 @@ def trains(model: nn.Module, opt: KBFGS, x: torch.Tensor, y: torch.Tensor, steps
         assert not torch.equal(p, before[name]), name
 
 
-def test_convolutions_and_norms_go_to_adamw_and_everything_trains():
+def test_convolutions_are_preconditioned_norms_go_to_adamw_and_everything_trains():
     model = nn.Sequential(
-        nn.Unflatten(1, (1, 4, 4)), nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(),
+        nn.Unflatten(1, (1, 4, 4)), nn.Conv2d(1, 3, 3, bias=False), nn.BatchNorm2d(3), nn.ReLU(),
         nn.Flatten(), nn.Linear(12, 3),
     ).double()  # fmt: skip
     opt = KBFGS(model)
-    assert layer_names(opt) == ["5"]
+    assert layer_names(opt) == ["1", "5"]
     assert reasons(opt) == {
-        "1.weight": "Conv2d is not preconditioned",
-        "1.bias": "Conv2d is not preconditioned",
         "2.weight": "BatchNorm2d is not preconditioned",
         "2.bias": "BatchNorm2d is not preconditioned",
     }
     trains(model, opt, *data(20, 16, 3))
+
+
+def test_each_group_of_a_convolution_is_a_matrix_unless_it_has_hardly_any_outputs():
+    model = nn.Sequential(
+        nn.Conv2d(4, 8, 3, groups=2), nn.ReLU(), nn.Conv2d(8, 8, 2, groups=8), nn.Flatten(),
+        nn.Linear(8, 3),
+    )  # fmt: skip
+    opt = KBFGS(model.double())
+    x = torch.randn(20, 4, 4, 4, dtype=torch.float64)
+    trains(model, opt, x, torch.tanh(x[:, :3, 0, 0]))
+    assert layer_names(opt) == ["0[0]", "0[1]", "4"]
+    reason = "its 8 groups have fewer than 4 outputs each"
+    assert reasons(opt) == {"2.weight": reason, "2.bias": reason}
+    assert [len(group["params"]) for group in opt.param_groups] == [4, 2]
+
+
+def test_a_grouped_convolution_that_is_not_called_goes_to_adamw_once():
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.idle, self.head = nn.Conv2d(4, 8, 3, groups=2), nn.Linear(5, 3)
+
+        def forward(self, x):
+            return self.head(x)
+
+    model = Idle().double()
+    opt = KBFGS(model)
+    x, y = data(20, 5, 3)
+    opt.step(closure_for(opt, model, x, y))
+    assert reasons(opt) == {"idle.weight": "it was not called", "idle.bias": "it was not called"}
+    assert [len(group["params"]) for group in opt.param_groups] == [2, 2]
 
 
 def test_the_inner_group_takes_adamws_step_with_its_own_rate():
@@ -123,7 +152,7 @@ class Autoencoder(nn.Module):
         return self.head(self.twice(torch.relu(self.twice(x))))
 
 
-def test_tied_repeated_and_uncalled_layers_go_to_adamw():
+def test_tied_and_uncalled_layers_go_to_adamw():
     torch.manual_seed(0)
     model = Autoencoder().double()
     opt = KBFGS(model)
@@ -131,10 +160,9 @@ def test_tied_repeated_and_uncalled_layers_go_to_adamw():
     never = model.never.weight.detach().clone()
     losses = [float(opt.step(closure_for(opt, model, x, y))) for _ in range(30)]
     assert losses[-1] < losses[0]
-    assert layer_names(opt) == ["head"]
+    assert layer_names(opt) == ["twice", "head"]
     found = reasons(opt)
     assert found["encoder.weight"] == "shared with another module"
-    assert found["twice.weight"] == "it is called more than once in one forward of the model"
     assert found["never.bias"] == "it was not called"
     assert torch.equal(model.never.weight, never)
 
@@ -152,15 +180,17 @@ class Sequence(nn.Module):
         return self.head(self.block(self.embed(tokens)).mean(1))
 
 
-def test_a_transformer_trains_with_its_sequence_layers_under_adamw():
+def test_a_transformer_trains_with_its_feed_forward_layers_preconditioned():
     torch.manual_seed(0)
     model = Sequence().double()
     opt = KBFGS(model)
     tokens = torch.randint(0, 7, (12, 5))
+    with opt.warm_start():
+        model(tokens)
     trains(model, opt, tokens, torch.randn(12, 3, dtype=torch.float64))
-    assert layer_names(opt) == ["head"]
+    assert layer_names(opt) == ["block.linear1", "block.linear2", "head"]
     found = reasons(opt)
-    assert found["block.linear1.weight"] == "input of shape (12, 5, 8) is not (rows, features)"
+    assert found["block.self_attn.in_proj_weight"] == "MultiheadAttention is not preconditioned"
     assert found["block.self_attn.out_proj.weight"] == (
         "NonDynamicallyQuantizableLinear is not preconditioned"
     )
@@ -197,7 +227,7 @@ def test_a_model_that_keeps_no_layer_in_the_first_step_is_refused():
 
     def closure():
         opt.zero_grad()
-        loss = half_squared_error(model(torch.ones(2, 4, 5, dtype=torch.float64)).mean(1), 1.0)
+        loss = half_squared_error(model(torch.ones(5, dtype=torch.float64))[None], 1.0)
         loss.backward()
         return loss
 
@@ -208,13 +238,13 @@ def test_a_model_that_keeps_no_layer_in_the_first_step_is_refused():
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (nn.Sequential(nn.Conv2d(1, 2, 3)), "Sequential has no layer that K-BFGS can precondition"),
+        (nn.Sequential(nn.Conv1d(1, 2, 3)), "Sequential has no layer that K-BFGS can precondition"),
         (nn.Linear(3, 2).requires_grad_(False), "Linear has no layer"),
         (nn.Linear(3, 2).bfloat16(), "Linear has no layer"),
         (nn.Sequential(nn.LazyLinear(3)), "layer '0' is not initialized: run one forward"),
         (nn.DataParallel(nn.Linear(3, 2)), "DataParallel .* use .*DistributedDataParallel"),
     ],
-    ids=["no linear", "frozen", "bfloat16", "lazy", "DataParallel"],
+    ids=["no layer", "frozen", "bfloat16", "lazy", "DataParallel"],
 )
 def test_models_that_cannot_be_handled_are_refused(model, message):
     with pytest.raises(UnsupportedModelError, match=message):

@@ -222,7 +222,9 @@ def test_diagnostics_hold_bytes_and_seconds():
     x, y = data(20, 5, 3)
     opt.step(closure_for(opt, model, x, y))
     found = opt.diagnostics()
-    numbers = 3 * 6 + 2 * 6 * 6 + 3 * 3 + 2 * 3 + 1 + 4  # M, A and H_a, H_g, s and y, sᵀy, counts
+    numbers = (
+        3 * 6 + 2 * 6 * 6 + 3 * 3 + 2 * 3 + 2 + 4
+    )  # M, A and H_a, H_g, s and y, sᵀy and |T|, counts
     assert found.layers[0].bytes_held == 8 * numbers
     parts = dataclasses.astuple(found.seconds)
     assert all(part > 0 for part in parts)
