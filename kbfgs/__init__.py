@@ -2,6 +2,7 @@
 
 from kbfgs.config import Ablation, KBFGSConfig, Reduce, RowWeighting, Safeguard
 from kbfgs.diagnostics import Diagnostics, LayerDiagnostics, PhaseSeconds
+from kbfgs.distributed.shares import merge_states
 from kbfgs.errors import (
     ClosureError,
     ConfigurationError,
@@ -38,4 +39,5 @@ __all__ = [
     "Safeguard",
     "StateError",
     "UnsupportedModelError",
+    "merge_states",
 ]

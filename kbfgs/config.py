@@ -13,9 +13,14 @@ DEFAULT_MEMORY = 100
 
 
 class Reduce(StrEnum):
-    """What the ranks exchange to agree on the curvature."""
+    """What the ranks exchange to agree on the curvature.
+
+    `VECTORS`: each rank keeps its share of A, and A s_a is summed.
+    `MATRICES`: A is summed in every step, as packed triangles.
+    """
 
     VECTORS = "vectors"
+    MATRICES = "matrices"
 
 
 class RowWeighting(StrEnum):
@@ -193,13 +198,10 @@ class KBFGSConfig:
             )
 
     def _check_choices(self) -> None:
-        if self.reduce == "matrices":
-            raise ConfigurationError(
-                "reduce='matrices' is not supported yet: use reduce='vectors', "
-                "which gives the same result"
-            )
         if self.reduce not in (None, *Reduce):
-            raise ConfigurationError(f"reduce must be 'vectors' or None, got {self.reduce!r}")
+            raise ConfigurationError(
+                f"reduce must be 'vectors', 'matrices' or None, got {self.reduce!r}"
+            )
         if self.row_weighting not in (None, *RowWeighting):
             raise ConfigurationError(
                 f"row_weighting must be 'hook', 'loss' or None, got {self.row_weighting!r}"

@@ -185,7 +185,8 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
     def state_dict(self) -> dict[str, Any]:
         """This rank's state; never communicates.
 
-        The factors keep their dtype. Continuing from it is bit for bit the same run.
+        The factors keep their dtype. Continuing from it is bit for bit the same run. Where ranks
+        share a factor it holds this rank's share, unless they consolidated since the last step.
         """
         packed = super().state_dict()
         packed["inner"] = self._inner.state_dict()
@@ -194,21 +195,22 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
             "method": self.method,
             "rank": self._preconditioner.communicator.rank,
             "world_size": self._preconditioner.communicator.world_size,
+            "consolidated": self._consolidated,
             "shapes": self._shapes(),
             "steps": self._steps,
             "capped_steps": int(self._capped),
             "left_out": dict(self._left_out),
-            "layers": {
-                name: layer.state.tensors() for name, layer in self._preconditioner.layers.items()
-            },
+            "layers": self._saved_layers(),
         }
         return packed
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave on the same rank of as many ranks.
 
+        A state that was consolidated, or is of one process, fits every rank of any number.
+
         Raises:
-            StateError: The state is of another model, rank or number of ranks.
+            StateError: The state is of another model, or holds another rank's share.
         """
         saved = state_dict.get("kbfgs", {})
         if saved.get("method", self.method) != self.method:
@@ -227,8 +229,7 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         super().load_state_dict(plain)
         self._link_inner()
         self._inner.load_state_dict(copy.deepcopy(state_dict["inner"]))
-        for name, layer in self._preconditioner.layers.items():
-            layer.state.load(saved["layers"][name])
+        self._load_layers(saved["layers"], consolidated=saved["consolidated"])
         self._steps = saved["steps"]
         self._capped = saved["capped_steps"]
 
@@ -255,6 +256,23 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         ]
         super().__init__(groups, {"lr": options.lr, "weight_decay": options.weight_decay})
         self._inner = torch.optim.AdamW([{"params": others}], lr=options.other_lr)
+
+    @property
+    def _consolidated(self) -> bool:
+        """Whether this rank's state is all there is, and not a share of it."""
+        return True
+
+    def _saved_layers(self) -> dict[str, dict[str, Tensor]]:
+        return {n: layer.state.tensors() for n, layer in self._preconditioner.layers.items()}
+
+    def _load_layers(
+        self,
+        saved: Mapping[str, dict[str, Tensor]],
+        *,
+        consolidated: bool,  # noqa: ARG002 - for those whose ranks hold shares
+    ) -> None:
+        for name, layer in self._preconditioner.layers.items():
+            layer.state.load(saved[name])
 
     def _shapes(self) -> dict[str, list[int]]:
         parameters = unwrap(self._model).named_parameters()

@@ -101,6 +101,7 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
                 curvature=self.config.curvature,
                 safeguard=safeguard,
                 weighting=weighting,
+                reduce=reduce,
             ),
         )
         self._passes = TwoPasses(
@@ -169,6 +170,13 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         self._finish_step(capped)
         return first.loss
 
+    def consolidate(self) -> None:
+        """Make the next `state_dict()` of any one rank fit any number of ranks.
+
+        A collective: every rank calls it, between two steps. It holds until the next step.
+        """
+        self._preconditioner.consolidate()
+
     def _second_closure(self, closure: Closure, curvature_closure: Closure | None) -> Closure:
         """What is run again: by default the closure itself."""
         if curvature_closure is None and self.config.curvature_fraction < 1:
@@ -200,6 +208,16 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
             ),
             first_order=tuple(self._first_order),
         )
+
+    @property
+    def _consolidated(self) -> bool:
+        return self._preconditioner.consolidated
+
+    def _saved_layers(self) -> dict[str, dict[str, Tensor]]:
+        return self._preconditioner.saved_layers()
+
+    def _load_layers(self, saved: Mapping[str, dict[str, Tensor]], *, consolidated: bool) -> None:
+        self._preconditioner.load_layers(saved, consolidated=consolidated)
 
     def _settings(self) -> StepSettings:
         group = self.param_groups[0]

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from kbfgs.capture import LayerRecord
-from kbfgs.config import CurvatureOptions, RowWeighting, Safeguard
+from kbfgs.config import CurvatureOptions, Reduce, RowWeighting, Safeguard
 from kbfgs.distributed.communicator import Communicator
 from kbfgs.distributed.exchange import FirstMeans, RankPart, exchange_first, exchange_second
+from kbfgs.distributed.shares import scaled_factors, sum_symmetric
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.passes import FirstPass, SecondPass
 from kbfgs.preconditioned import PreconditionedLayer, StepSettings
@@ -22,6 +23,7 @@ class Preconditioner:
     Attributes:
         layers: By name, in the order of the model.
         communicator: The ranks.
+        consolidated: Whether each rank's share is A / R, R being the number of ranks.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Preconditioner:
         curvature: CurvatureOptions,
         safeguard: Safeguard | None,
         weighting: RowWeighting | None,
+        reduce: str | None = Reduce.VECTORS.value,
     ) -> None:
         self.layers = {
             adapter.name: PreconditionedLayer(adapter, curvature) for adapter in adapters
@@ -40,6 +43,29 @@ class Preconditioner:
         self.communicator = communicator
         self._safeguard = safeguard
         self._weighting = weighting
+        self._matrices = communicator.world_size > 1 and reduce == Reduce.MATRICES
+        self.consolidated = True
+
+    def consolidate(self) -> None:
+        """Give each rank the share A / R; communicates, unless it is so already."""
+        if not self.consolidated:
+            factors = [layer.state.input_factor for layer in self.layers.values()]
+            totals = sum_symmetric(self.communicator, [factor.share for factor in factors])
+            for factor, total in zip(factors, totals, strict=True):
+                factor.share.copy_(total / self.communicator.world_size)
+        self.consolidated = True
+
+    def saved_layers(self) -> dict[str, dict[str, Tensor]]:
+        """The layers' tensors by name; A itself if consolidated, else this rank's share."""
+        tensors = {name: layer.state.tensors() for name, layer in self.layers.items()}
+        return scaled_factors(tensors, self.communicator.world_size if self.consolidated else 1)
+
+    def load_layers(self, saved: Mapping[str, dict[str, Tensor]], *, consolidated: bool) -> None:
+        """Take over what `saved_layers` gave; of a consolidated A, the share A / R."""
+        tensors = scaled_factors(saved, 1 / self.communicator.world_size if consolidated else 1)
+        for name, layer in self.layers.items():
+            layer.state.load(tensors[name])
+        self.consolidated = consolidated
 
     @property
     def adapters(self) -> list[LayerAdapter]:
@@ -91,6 +117,9 @@ class Preconditioner:
             elif step > 0:
                 layer.learn_inputs(record, rows=means.curvature_rows, decay=settings.factor_decay)
             record.inputs.clear()
+        self.consolidated = self.communicator.world_size == 1
+        if self._matrices:
+            self.consolidate()
         if new:
             shares = [layer.state.input_factor.share for layer in new]
             for layer, total in zip(new, self.communicator.sum_together(shares), strict=True):
@@ -134,13 +163,16 @@ class Preconditioner:
         """
         layers = list(self.layers.values())
         probes = [a.probe(mean) for a, mean in zip(layers, means.layers, strict=True)]
+        own = [action for _, action in probes]
         after, actions, loss = exchange_second(
             self.communicator,
             [second.records[layer.name] for layer in layers],
             means,
             loss=second.loss,
-            actions=[action for _, action in probes],
+            actions=[action[:0] for action in own] if self._matrices else own,
         )
+        if self._matrices:
+            actions = [action * self.communicator.world_size for action in own]
         for index, layer in enumerate(layers):
             layer.learn_curvature(means.layers[index], after[index], settings=settings)
             if self._input_inverse_every is None:

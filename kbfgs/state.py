@@ -126,7 +126,7 @@ def check_saved(
     rank: int,
     world_size: int,
 ) -> None:
-    """Refuse a state of another model, another format or another rank.
+    """Refuse a state of another model, another format or another rank's share.
 
     Args:
         saved: What `state_dict` gave under "kbfgs".
@@ -152,10 +152,11 @@ def check_saved(
         raise StateError(
             f"the state preconditions {sorted(saved['layers'])}, this optimizer {sorted(wanted)}"
         )
-    if (saved["rank"], saved["world_size"]) != (rank, world_size):
+    if not saved["consolidated"] and (saved["rank"], saved["world_size"]) != (rank, world_size):
         raise StateError(
-            f"the state is of rank {saved['rank']} of {saved['world_size']}, this is rank {rank} "
-            f"of {world_size}: each rank saves and loads its own state"
+            f"the state holds the share of rank {saved['rank']} of {saved['world_size']}, this is "
+            f"rank {rank} of {world_size}: load each rank's own state, call opt.consolidate() on "
+            "every rank before saving one for all, or join the ranks' states by kbfgs.merge_states"
         )
     for name in wanted:
         layers[name].check(name, saved["layers"][name])

@@ -67,14 +67,28 @@ def unwrap(model: nn.Module) -> nn.Module:
     """
     if hasattr(model, "_orig_mod"):
         raise UnsupportedModelError("the model is compiled: build KBFGS before torch.compile")
-    if isinstance(model, nn.DataParallel) or any(
-        hasattr(p, "placements") for p in model.parameters()
-    ):
-        raise UnsupportedModelError(
-            f"{type(model).__name__} splits the model or the batch in a way that K-BFGS cannot "
-            "follow: use torch.nn.parallel.DistributedDataParallel"
-        )
+    for name, module in model.named_modules():
+        kind = _sharding(module)
+        if kind is not None:
+            raise UnsupportedModelError(
+                f"{f'module {name!r}' if name else type(model).__name__} is under {kind}, but "
+                "K-BFGS needs whole weights on every rank: use "
+                "torch.nn.parallel.DistributedDataParallel, or where the model does not fit on "
+                "one device, torch.optim.AdamW"
+            )
     return model.module if isinstance(model, DistributedDataParallel) else model
+
+
+def _sharding(module: nn.Module) -> str | None:
+    """What splits a module's weights or its batch among devices, or None."""
+    if isinstance(module, nn.DataParallel):
+        return "DataParallel, which splits the batch in one process"
+    # By name: its import takes a second, and a module can be one only if someone imported it.
+    if any(base.__name__ == "FullyShardedDataParallel" for base in type(module).__mro__):
+        return "FullyShardedDataParallel, which shards the weights"
+    if any(hasattr(p, "placements") for p in module.parameters(recurse=False)):
+        return "fully_shard or another DTensor sharding of its weights"
+    return None
 
 
 def communicator_for(model: nn.Module, *, reduce: str | None) -> Communicator:

@@ -28,8 +28,7 @@ from tests.support.networks import network
         ({"curvature_fraction": 1.5}, "curvature_fraction must be > 0 and <= 1, got 1.5"),
         ({"update_every": 0}, "update_every must be >= 1, got 0"),
         ({"max_factor_dim": 0}, "max_factor_dim must be >= 1, got 0"),
-        ({"reduce": "sum"}, "reduce must be 'vectors' or None, got 'sum'"),
-        ({"reduce": "matrices"}, "reduce='matrices' is not supported yet: use reduce='vectors'"),
+        ({"reduce": "sum"}, "reduce must be 'vectors', 'matrices' or None, got 'sum'"),
         ({"row_weighting": "x"}, "row_weighting must be 'hook', 'loss' or None, got 'x'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Two gloo ranks with a part of the batch each equal one rank with all of it."""
+"""Two and three gloo ranks with a part of the batch each equal one rank with all of it."""
 
 import copy
 
@@ -52,35 +52,52 @@ def one_rank(batches, **options):
 
 
 @pytest.mark.parametrize(
-    ("weighting", "last", "cut"),
-    [(None, None, None), ("hook", 27, 20), ("loss", 27, 20)],
-    ids=["even", "uneven, hook", "uneven, loss"],
+    ("weighting", "last", "cut", "reduce", "ranks"),
+    [
+        (None, None, None, "vectors", 2),
+        ("loss", 27, 20, "vectors", 2),
+        ("hook", 27, 20, "vectors", 2),
+        ("hook", 27, 20, "matrices", 2),
+        ("hook", 27, 20, "vectors", 3),
+        (None, None, None, "matrices", 3),
+    ],
 )
-def test_a_free_run_of_20_steps_equals_one_rank(tmp_path, weighting, last, cut):
-    batches = stream(20, last=last)
+def test_a_free_run_of_20_steps_equals_one_rank(tmp_path, weighting, last, cut, reduce, ranks):
+    batches = stream(20, rows=42, last=last)
     cuts = [cut if len(x) == last else None for x, _ in batches]
     options = {"lr": 0.1, "damping": 0.3, "weight_decay": 1e-3}
     wanted = one_rank(batches, **options)
-    ranks = run_ranks(
-        free_run, tmp_path, SIZES, batches, cuts, options | {"row_weighting": weighting}
-    )
-    for found in ranks:
-        for step, values in enumerate(found):
+    options |= {"row_weighting": weighting, "reduce": reduce}
+    found = run_ranks(free_run, tmp_path, SIZES, batches, cuts, options, ranks=ranks)
+    for history in found:
+        for step, values in enumerate(history):
             reference = dict(wanted[step + 1]["model"]) | flat_state(wanted[step + 1]["opt"])
             assert max(relative(values[key], reference[key]) for key in values) < 1e-10
-    assert all(torch.equal(ranks[0][-1][key], ranks[1][-1][key]) for key in ranks[0][-1])
+    for history in found[1:]:
+        assert all(torch.equal(found[0][-1][key], history[-1][key]) for key in history[-1])
 
 
 @pytest.mark.parametrize(
-    ("weighting", "last", "cut"), [(None, None, None), ("hook", 27, 20)], ids=["even", "uneven"]
+    ("weighting", "last", "cut", "reduce", "ranks"),
+    [
+        (None, None, None, "vectors", 2),
+        ("hook", 27, 20, "vectors", 2),
+        ("hook", 27, 20, "matrices", 2),
+        ("hook", 27, 20, "vectors", 3),
+        ("hook", 27, 20, "matrices", 3),
+    ],
 )
-def test_each_of_50_steps_from_equal_states_equals_one_rank(tmp_path, weighting, last, cut):
-    batches = stream(50, last=last)
+def test_each_of_50_steps_from_equal_states_equals_one_rank(
+    tmp_path, weighting, last, cut, reduce, ranks
+):
+    batches = stream(50, rows=42, last=last)
     cuts = [cut if len(x) == last else None for x, _ in batches]
     options = {"lr": 0.3, "damping": 0.3, "safeguard": None}
     trajectory = one_rank(batches, **options)
-    options |= {"row_weighting": weighting}
-    worst = run_ranks(restarted_run, tmp_path, SIZES, batches, cuts, options, trajectory)
+    options |= {"row_weighting": weighting, "reduce": reduce}
+    worst = run_ranks(
+        restarted_run, tmp_path, SIZES, batches, cuts, options, trajectory, ranks=ranks
+    )
     assert max(worst) < 1e-12
 
 

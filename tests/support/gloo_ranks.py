@@ -1,7 +1,8 @@
-"""Two processes that train over gloo, for tests that compare them with one."""
+"""Processes that train over gloo, for tests that compare them with one."""
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -26,17 +27,18 @@ from tests.support.networks import (
     relative,
 )
 
-WORLD_SIZE = 2
 TIMEOUT_SECONDS = 120
 Batch = tuple[Tensor, Tensor]
 
 
-def run_ranks(scenario: Callable[..., Any], folder: Path, *args: object) -> list[Any]:
+def run_ranks(
+    scenario: Callable[..., Any], folder: Path, *args: object, ranks: int = 2
+) -> list[Any]:
     """Run `scenario(rank, *args)` in a process for each rank; returns what each gave back."""
     context = multiprocessing.get_context("spawn")
     processes = [
-        context.Process(target=_enter, args=(scenario, rank, str(folder), *args))
-        for rank in range(WORLD_SIZE)
+        context.Process(target=_enter, args=(scenario, rank, ranks, str(folder), *args))
+        for rank in range(ranks)
     ]
     for process in processes:
         process.start()
@@ -45,15 +47,15 @@ def run_ranks(scenario: Callable[..., Any], folder: Path, *args: object) -> list
     for process in processes:
         if process.is_alive():
             process.kill()
-    assert [process.exitcode for process in processes] == [0] * WORLD_SIZE
-    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(WORLD_SIZE)]
+    assert [process.exitcode for process in processes] == [0] * ranks
+    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(ranks)]
 
 
-def _enter(scenario: Callable[..., Any], rank: int, folder: str, *args: object) -> None:
+def _enter(scenario: Callable[..., Any], rank: int, ranks: int, folder: str, *args: object) -> None:
     os.environ.update(GLOO_SOCKET_IFNAME="lo", MASTER_ADDR="127.0.0.1", OMP_NUM_THREADS="1")
     torch.set_num_threads(1)
     dist.init_process_group(
-        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=WORLD_SIZE
+        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=ranks
     )
     try:
         torch.save(scenario(rank, *args), Path(folder) / f"{rank}.pt")
@@ -63,11 +65,14 @@ def _enter(scenario: Callable[..., Any], rank: int, folder: str, *args: object) 
 
 
 def shard(batch: Batch, rank: int, *, cut: int | None) -> Batch:
-    """This rank's rows: every second one, or those on one side of `cut`."""
+    """This rank's rows: every R-th one, or with a cut the first `cut`, and the others shared."""
     x, y = batch
+    ranks = dist.get_world_size()
     if cut is None:
-        return x[rank::WORLD_SIZE], y[rank::WORLD_SIZE]
-    return (x[:cut], y[:cut]) if rank == 0 else (x[cut:], y[cut:])
+        return x[rank::ranks], y[rank::ranks]
+    if rank == 0:
+        return x[:cut], y[:cut]
+    return x[cut + rank - 1 :: ranks - 1], y[cut + rank - 1 :: ranks - 1]
 
 
 def build(sizes: tuple[int, ...], **options: Any) -> tuple[nn.Module, KBFGS]:
@@ -81,7 +86,7 @@ def one_step(
 ) -> None:
     """A step on this rank's part of a mini-batch of `rows` rows."""
     x, y = mine
-    factor = len(x) * WORLD_SIZE / rows if weighting == "loss" else 1.0
+    factor = len(x) * dist.get_world_size() / rows if weighting == "loss" else 1.0
 
     def run(count: int) -> Tensor:
         opt.zero_grad()
@@ -94,12 +99,13 @@ def one_step(
 
 
 def summed_state(opt: KBFGS) -> dict[str, Tensor]:
-    """The layers' state with A summed over the ranks."""
+    """The layers' state with A summed over the ranks, where each holds a share of it."""
     result = {}
-    for name, layer in opt.state_dict()["kbfgs"]["layers"].items():
+    saved = opt.state_dict()["kbfgs"]
+    for name, layer in saved["layers"].items():
         for key in STATE_NAMES:
             value = layer[key].clone()
-            if key == "input_factor":
+            if key == "input_factor" and not saved["consolidated"]:
                 dist.all_reduce(value)
             result[f"{name}.{key}"] = value
     return result
@@ -140,7 +146,7 @@ def restarted_run(
     for index, (batch, cut) in enumerate(zip(batches, cuts, strict=True)):
         start, end = trajectory[index], trajectory[index + 1]
         model.module.load_state_dict(start["model"])
-        opt.load_state_dict(_rank_state(start["opt"], rank))
+        opt.load_state_dict(start["opt"])
         mine = shard(batch, rank, cut=cut)
         one_step(opt, model, mine, len(batch[0]), weighting=options.get("row_weighting"))
         found = dict(model.module.state_dict()) | summed_state(opt)
@@ -153,16 +159,6 @@ def flat_state(state: dict[str, Any]) -> dict[str, Tensor]:
     """The layers' state of a one-rank state_dict, named as in `summed_state`."""
     layers = state["kbfgs"]["layers"]
     return {f"{name}.{key}": layer[key] for name, layer in layers.items() for key in STATE_NAMES}
-
-
-def _rank_state(state: dict[str, Any], rank: int) -> dict[str, Any]:
-    layers = {
-        name: layer | {"input_factor": layer["input_factor"] / WORLD_SIZE}
-        for name, layer in state["kbfgs"]["layers"].items()
-    }
-    return state | {
-        "kbfgs": state["kbfgs"] | {"rank": rank, "world_size": WORLD_SIZE, "layers": layers}
-    }
 
 
 def error_of(rank: int, sizes: tuple[int, ...], batch: Batch, cut: int) -> str:
@@ -257,3 +253,44 @@ def buffers_and_broadcasts(rank: int) -> dict[str, Any]:
         "batches": int(norm.num_batches_tracked),
         "kept": kept,
     }
+
+
+def consolidated_run(rank: int, sizes: tuple[int, ...], batches: list[Batch]) -> dict[str, Any]:
+    """States after some steps: this rank's own, and the consolidated one, as rank 0 saves it."""
+    model, opt = build(sizes)
+    for batch in batches:
+        one_step(opt, model, shard(batch, rank, cut=None), len(batch[0]), weighting=None)
+    own = copy.deepcopy(opt.state_dict())
+    opt.consolidate()
+    whole = copy.deepcopy(opt.state_dict())
+    one_step(opt, model, shard(batches[0], rank, cut=None), len(batches[0][0]), weighting=None)
+    after = opt.state_dict()["kbfgs"]["consolidated"]
+    return {"own": own, "whole": whole, "after": after, "model": model.module.state_dict()}
+
+
+def loaded_run(
+    rank: int, sizes: tuple[int, ...], start: dict[str, Any], batches: list[Batch]
+) -> dict[str, Tensor]:
+    """Steps from a saved model and optimizer; weights and state at the end."""
+    model, opt = build(sizes)
+    model.module.load_state_dict(start["model"])
+    opt.load_state_dict(start["opt"])
+    for batch in batches:
+        one_step(opt, model, shard(batch, rank, cut=None), len(batch[0]), weighting=None)
+    return dict(model.module.state_dict()) | summed_state(opt)
+
+
+def bytes_of_step(
+    rank: int, networks: dict[str, tuple[int, ...]], reduce: str
+) -> dict[str, tuple[int, int]]:
+    """For float32 networks: bytes sent for curvature in the second step, and the gradients'."""
+    found = {}
+    for name, sizes in networks.items():
+        model = DistributedDataParallel(network(*sizes, dtype=torch.float32))
+        opt = KBFGS(model, reduce=reduce)
+        x = torch.rand(4, sizes[0], generator=torch.Generator().manual_seed(rank))
+        for _ in range(2):
+            one_step(opt, model, (x, x[:, : sizes[-1]]), 8, weighting=None)
+        gradients = sum(p.grad.nbytes for p in model.parameters() if p.grad is not None)
+        found[name] = (opt.diagnostics().bytes_sent, gradients)
+    return found
