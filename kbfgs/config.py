@@ -79,7 +79,7 @@ class Ablation:
     Attributes:
         identity_output_factor: H_g = I instead of BFGS updates.
         input_inverse_every: T; H_a = (A + λ_A I)⁻¹ by Cholesky in every T-th step, with A of that
-            step, instead of the update by Hessian action.
+            step, instead of the update by Hessian action; not in a step that `update_every` skips.
         powell_damping: Whether a pair is damped against H_g.
         identity_damping: Whether a pair is then damped against the identity.
     """

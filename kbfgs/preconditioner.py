@@ -124,10 +124,10 @@ class Preconditioner:
             shares = [layer.state.input_factor.share for layer in new]
             for layer, total in zip(new, self.communicator.sum_together(shares), strict=True):
                 layer.start_inputs(total, settings=settings)
-        if self._input_inverse_every is not None and step % self._input_inverse_every == 0:
-            self._refresh_inputs(
-                [layer for layer in self.layers.values() if layer not in new], settings
-            )
+        known = [layer for layer in self.layers.values() if layer not in new]
+        every = self._input_inverse_every
+        if known and every is not None and step % every == 0:
+            self._refresh_inputs(known, settings)
 
     def _refresh_inputs(self, layers: list[PreconditionedLayer], settings: StepSettings) -> None:
         """The ablation without Hessian action: H_a by Cholesky from this step's A."""

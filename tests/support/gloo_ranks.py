@@ -103,7 +103,7 @@ def summed_state(opt: KBFGS) -> dict[str, Tensor]:
     result = {}
     saved = opt.state_dict()["kbfgs"]
     for name, layer in saved["layers"].items():
-        for key in STATE_NAMES:
+        for key in filter(layer.__contains__, STATE_NAMES):
             value = layer[key].clone()
             if key == "input_factor" and not saved["consolidated"]:
                 dist.all_reduce(value)
@@ -158,7 +158,11 @@ def restarted_run(
 def flat_state(state: dict[str, Any]) -> dict[str, Tensor]:
     """The layers' state of a one-rank state_dict, named as in `summed_state`."""
     layers = state["kbfgs"]["layers"]
-    return {f"{name}.{key}": layer[key] for name, layer in layers.items() for key in STATE_NAMES}
+    return {
+        f"{name}.{key}": layer[key]
+        for name, layer in layers.items()
+        for key in filter(layer.__contains__, STATE_NAMES)
+    }
 
 
 def error_of(rank: int, sizes: tuple[int, ...], batch: Batch, cut: int) -> str:
