@@ -94,7 +94,7 @@ def bfgs_update_(
     kept_step = torch.where(made, step, 0.0)
     kept_product = torch.where(made, product, 0.0)
     kept_target = torch.where(made, products.target, 0.0)
-    half = (0.5 * (rho + rho * rho * kept_target)) * kept_step - rho * kept_product
+    half = (0.5 * rho * (1 + rho * kept_target)) * kept_step - rho * kept_product
     inverse.addmm_(torch.stack((half, kept_step), 1), torch.stack((kept_step, half), 0))
     return made
 

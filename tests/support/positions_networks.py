@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from kbfgs import KBFGS
-from tests.support.networks import STATE_NAMES, relative
+from tests.support.gloo_ranks import Batch, shard
+from tests.support.networks import STATE_NAMES, closure_for, relative
 from tests.support.paper_oracle import PaperState
 from tests.support.positions_oracle import Apply, image, patches
 
@@ -78,6 +80,22 @@ def sequences() -> Case:
         return apply(3, x.mean(1, keepdim=True))[:, 0]
 
     return Case(TimeSteps().double(), ["first", "twice", "flat", "head"], network, (6, 5))
+
+
+def sequence_run(
+    rank: int, stream: list[Batch], cut: int | None, weighting: str | None
+) -> dict[str, Tensor]:
+    """The weights after a step on this rank's rows of each mini-batch."""
+    torch.manual_seed(0)
+    model = sequences().model
+    ddp = DistributedDataParallel(model)
+    opt = KBFGS(
+        ddp, lr=0.1, damping=0.3, weight_decay=1e-2, safeguard=None, row_weighting=weighting
+    )
+    for batch in stream:
+        x, y = shard(batch, rank, cut=cut)
+        opt.step(closure_for(opt, ddp, x, y))
+    return {name: p.detach().clone() for name, p in model.named_parameters()}
 
 
 def matrices(case: Case) -> list[Tensor]:
