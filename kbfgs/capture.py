@@ -235,15 +235,22 @@ class Capture:
         if record.problem is not None:
             return None
         self._count_rows(record, inputs)
-        outputs = adapter.output_rows(output.detach())
-        record.positions += outputs.shape[0]
         if self.keep_edges and output.requires_grad:
             record.edges.append(get_gradient_edge(output))
+        with torch.autocast(output.device.type, enabled=False):
+            self._add_call(adapter, record, inputs.detach(), output.detach())
+        return None if self.run is Run.WARM_START else _watch_gradient(adapter, record, output)
+
+    def _add_call(
+        self, adapter: LayerAdapter, record: LayerRecord, inputs: Tensor, output: Tensor
+    ) -> None:
+        dtype = adapter.weight.dtype
+        outputs = adapter.output_rows(output.to(dtype))
+        record.positions += outputs.shape[0]
         if self.run is Run.WARM_START:
-            _add_gram(adapter, record, inputs.detach())
-            return None
-        self._add_sums(adapter, record, inputs.detach(), outputs)
-        return _watch_gradient(adapter, record, output)
+            _add_gram(adapter, record, inputs.to(dtype))
+        else:
+            self._add_sums(adapter, record, inputs.to(dtype), outputs)
 
     def _is_counted(self) -> bool:
         return self.run is Run.WARM_START or torch.is_grad_enabled()
@@ -258,10 +265,10 @@ class Capture:
             self._awaits_rows = False
 
     def _problem(self, adapter: LayerAdapter, inputs: Tensor, output: Tensor) -> str | None:
-        if output.dtype != adapter.weight.dtype:
+        if output.dtype == torch.float16:
             raise UnsupportedModelError(
-                f"layer {adapter.name!r} returned {output.dtype} from {adapter.weight.dtype} "
-                "weights: autocast is not supported yet, run the model without it"
+                f"layer {adapter.name!r} returned torch.float16, which needs a scaled loss: use "
+                "autocast with torch.bfloat16, which does not"
             )
         return adapter.unsupported_call(inputs)
 
@@ -281,7 +288,7 @@ def _watch_gradient(adapter: LayerAdapter, record: LayerRecord, output: Tensor) 
     """Add up the output's gradient in backward, from a new leaf where there would be none."""
 
     def add(gradient: Tensor) -> None:
-        record.add_gradient(adapter.output_rows(gradient.detach()).sum(0))
+        record.add_gradient(adapter.output_rows(gradient.detach().to(adapter.weight.dtype)).sum(0))
 
     start = None if output.requires_grad else _new_leaf(output)
     watched = output if start is None else start

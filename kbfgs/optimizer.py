@@ -23,6 +23,7 @@ from kbfgs.distributed.ddp import average_by_rows, check_ranks
 from kbfgs.errors import ClosureError
 from kbfgs.kronecker import KroneckerOptimizer
 from kbfgs.passes import Closure, TwoPasses
+from kbfgs.precision import keeps_precision
 from kbfgs.preconditioned import StepSettings
 from kbfgs.preconditioner import Preconditioner
 
@@ -116,6 +117,7 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         return self._capture.run.repeats
 
     @torch.no_grad()
+    @keeps_precision
     def step(  # type: ignore[override]
         self, closure: Closure | None = None, curvature_closure: Closure | None = None
     ) -> Tensor:

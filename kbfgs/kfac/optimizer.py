@@ -20,6 +20,7 @@ from kbfgs.kfac.fisher import FisherLoss, FisherPass, WarmStartFisher
 from kbfgs.kfac.preconditioner import KFACPreconditioner
 from kbfgs.kronecker import KroneckerOptimizer
 from kbfgs.passes import Closure, TwoPasses
+from kbfgs.precision import keeps_precision
 
 # The factors change fast at first: they are inverted in each of so many steps.
 EARLY_STEPS = 20
@@ -112,6 +113,7 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
                 yield
 
     @torch.no_grad()
+    @keeps_precision
     def step(  # type: ignore[override]
         self, closure: Closure | None = None, fisher_closure: Closure | None = None
     ) -> Tensor:

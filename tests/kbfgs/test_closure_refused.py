@@ -98,14 +98,16 @@ def test_a_second_run_that_overflows_skips_the_pair_and_is_counted():
     assert opt.diagnostics().layers[-1].skipped_output_updates == 1
 
 
-def test_autocast_is_refused_and_names_the_layer():
+def test_autocast_in_float16_is_refused_and_names_the_layer():
     model = network(*SIZES, dtype=torch.float32)
     opt = KBFGS(model)
     x, y = data(8, SIZES[0], SIZES[-1], dtype=torch.float32)
 
     def closure():
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.float16):
             return closure_for(opt, model, x, y)()
 
-    with pytest.raises(UnsupportedModelError, match=r"layer '0' .* autocast is not supported yet"):
+    with pytest.raises(
+        UnsupportedModelError, match=r"layer '0' returned torch.float16.* torch\.bfloat16"
+    ):
         opt.step(closure)
