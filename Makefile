@@ -33,7 +33,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.optimizer_step
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.optimizer_step
 	$(BIN)/python -m benchmarks.epochs_to_loss
 
 # The optimizer's API reference, from its docstrings, in out/docs.

@@ -28,6 +28,7 @@ class Problem:
         batch: Rows of a mini-batch; the last incomplete one of an epoch is left out.
         evaluated: The loss is taken on this many first rows.
         seed: Of the order of the rows.
+        warm_start_batches: Mini-batches that a warm start sees.
         evaluate_every: CPU-seconds of optimization between two evaluations.
         save_every: CPU-seconds of optimization between two checkpoints.
     """
@@ -36,6 +37,7 @@ class Problem:
     batch: int = 1000
     evaluated: int = 10_000
     seed: int = 0
+    warm_start_batches: int = 10
     evaluate_every: float = 4.0
     save_every: float = 60.0
 
@@ -93,7 +95,8 @@ def train(
     if not progress.curve:
         _evaluate(trainer, problem, progress)
         with _Stopwatch(progress, clock):
-            trainer.warm_start(problem.pictures.split(problem.batch))
+            batches = problem.pictures.split(problem.batch)
+            trainer.warm_start(batches[: problem.warm_start_batches])
     evaluated = saved = progress.seconds
     for pictures in problem.batches(progress.steps):
         if progress.seconds >= budget or progress.diverged:
