@@ -17,6 +17,8 @@ from kbfgs.distributed.communicator import Communicator
 from kbfgs.errors import StateError
 
 LayerTensors = dict[str, Tensor]
+# A, and K-FAC's G: the tensors of a layer's state that are linear in the data.
+SHARED = ("input_factor", "output_factor")
 
 
 def sum_symmetric(communicator: Communicator, matrices: Sequence[Tensor]) -> list[Tensor]:
@@ -50,7 +52,7 @@ def sum_symmetric(communicator: Communicator, matrices: Sequence[Tensor]) -> lis
 
 
 def scaled_factors(layers: Mapping[str, LayerTensors], factor: float) -> dict[str, LayerTensors]:
-    """Layer states with another multiple of A, the other tensors as they are.
+    """Layer states with another multiple of A and G, the other tensors as they are.
 
     Args:
         layers: What `LayerState.tensors` gave, by layer.
@@ -59,7 +61,7 @@ def scaled_factors(layers: Mapping[str, LayerTensors], factor: float) -> dict[st
     if factor == 1:
         return dict(layers)
     return {
-        name: tensors | {"input_factor": tensors["input_factor"] * factor}
+        name: tensors | {key: tensors[key] * factor for key in SHARED if key in tensors}
         for name, tensors in layers.items()
     }
 
@@ -88,7 +90,8 @@ def merge_states(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
     merged = copy.deepcopy(next(s for s in states if s["kbfgs"]["rank"] == 0))
     if not merged["kbfgs"]["consolidated"]:
         for name, tensors in merged["kbfgs"]["layers"].items():
-            shares = [each["layers"][name]["input_factor"] for each in saved]
-            tensors["input_factor"] = torch.stack(shares).sum(0)
+            for key in tensors.keys() & SHARED:
+                shares = [each["layers"][name][key] for each in saved]
+                tensors[key] = torch.stack(shares).sum(0)
         merged["kbfgs"]["consolidated"] = True
     return merged

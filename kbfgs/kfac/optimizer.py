@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from kbfgs.capture import LayerRecord
 from kbfgs.config import RowWeighting, Safeguard
 from kbfgs.distributed.ddp import average_by_rows, check_ranks
+from kbfgs.distributed.shares import scaled_factors
 from kbfgs.errors import ClosureError
 from kbfgs.kfac.config import REDUCE_FACTORS, KFACConfig, KFACSettings
 from kbfgs.kfac.diagnostics import KFACDiagnostics, KFACLayerDiagnostics
@@ -197,6 +198,14 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
                 output_residual=None if hidden else state.outputs.residual(damping=outputs),
                 bytes_held=state.bytes_held,
             )
+
+    @property
+    def _consolidated(self) -> bool:
+        return self._preconditioner.communicator.world_size == 1
+
+    def _load_layers(self, saved: Mapping[str, dict[str, Tensor]], *, consolidated: bool) -> None:
+        ranks = self._preconditioner.communicator.world_size if consolidated else 1
+        super()._load_layers(scaled_factors(saved, 1 / ranks), consolidated=consolidated)
 
     def _settings(self) -> KFACSettings:
         group = self.param_groups[0]

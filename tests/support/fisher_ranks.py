@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from kbfgs import KFAC
+from kbfgs import KFAC, merge_states
 from tests.support.networks import half_squared_error, network
 
 WORLD_SIZE = 2
@@ -77,6 +77,18 @@ def two_ranks(
     for values in history:
         for name in [key for key in values if key.endswith("_factor")]:
             dist.all_reduce(values[name])
+    saved: list[Any] = [None] * WORLD_SIZE
+    dist.all_gather_object(saved, opt.state_dict())
+    merged = merge_states(saved)["kbfgs"]["layers"]
+    again_opt = KFAC(model, **{key: v for key, v in options.items() if key != "row_weighting"})
+    again_opt.load_state_dict(merge_states(saved))
+    loaded = again_opt.state_dict()["kbfgs"]["layers"]
+    for name, layer in merged.items():
+        for key in ("input_factor", "output_factor"):
+            history[-1][f"merged {name}.{key}"] = layer[key]
+            total = loaded[name][key].clone()
+            dist.all_reduce(total)
+            history[-1][f"loaded {name}.{key}"] = total
     return [{k.removeprefix("module."): v for k, v in values.items()} for values in history]
 
 
