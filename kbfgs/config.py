@@ -52,18 +52,31 @@ class Safeguard:
 
     The step is scaled down so that its predicted decrease keeps
     lr <M, H_g M H_a>  <=  cap * max(|loss|, loss_floor).
+    After the second pass, a step after which the loss of the same rows is not finite, or with
+    (loss before - loss after) < min_ratio <∇, W before - W after> and the right-hand product
+    positive, is taken back. K-FAC has no second pass and uses the cap alone.
 
     Attributes:
         cap: The largest predicted decrease, as a part of the loss (κ).
         loss_floor: The smallest |loss| that counts (ε), so that a loss can pass through zero.
+        min_ratio: The smallest ratio of actual to promised decrease that is accepted; None leaves
+            the ratio test out.
+        recovery: What each accepted step multiplies the scale of the next one by, after a rejected
+            step has halved it.
     """
 
     cap: float = 0.1
     loss_floor: float = 1e-2
+    min_ratio: float | None = -1.0
+    recovery: float = 1.1
 
     def __post_init__(self) -> None:
         require_positive("safeguard.cap", self.cap)
         require_positive("safeguard.loss_floor", self.loss_floor)
+        if self.min_ratio is not None and not -math.inf < self.min_ratio < 1:
+            raise ConfigurationError(f"safeguard.min_ratio must be < 1, got {self.min_ratio}")
+        if not 1 < self.recovery < math.inf:
+            raise ConfigurationError(f"safeguard.recovery must be > 1, got {self.recovery}")
 
 
 def require_count(name: str, value: object) -> None:

@@ -65,6 +65,8 @@ class Diagnostics:
     Attributes:
         steps: Steps taken.
         capped_steps: Steps that the safeguard scaled down.
+        rejected_steps: Steps that its ratio test took back.
+        step_scale: The part of a step that the ratio test allows now, in (0, 1].
         seconds: Time of the last step by phase.
         bytes_sent: Bytes this rank handed to the network for curvature in the last step.
         layers: The preconditioned layers.
@@ -73,6 +75,8 @@ class Diagnostics:
 
     steps: int
     capped_steps: int
+    rejected_steps: int
+    step_scale: float
     seconds: PhaseSeconds
     bytes_sent: int
     layers: tuple[LayerDiagnostics, ...]

@@ -255,7 +255,12 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
             {"params": others, "lr": options.other_lr, "weight_decay": options.weight_decay},
         ]
         super().__init__(groups, {"lr": options.lr, "weight_decay": options.weight_decay})
-        self._inner = torch.optim.AdamW([{"params": others}], lr=options.other_lr)
+        # On CUDA its step counts stay there, where a rejected step can restore them.
+        self._inner = torch.optim.AdamW(
+            [{"params": others}],
+            lr=options.other_lr,
+            capturable=any(parameter.is_cuda for parameter in others),
+        )
 
     @property
     def _consolidated(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ from kbfgs.passes import Closure, TwoPasses
 from kbfgs.precision import keeps_precision
 from kbfgs.preconditioned import StepSettings
 from kbfgs.preconditioner import Preconditioner
+from kbfgs.ratio_test import RatioTest
 
 
 class KBFGS(KroneckerOptimizer[Preconditioner]):
@@ -108,6 +110,13 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         self._passes = TwoPasses(
             model, self._capture, self._checks, fraction=self.config.curvature_fraction
         )
+        self._ratio_test: RatioTest | None = None
+        if safeguard is not None and safeguard.min_ratio is not None:
+            self._ratio_test = RatioTest(
+                min_ratio=safeguard.min_ratio,
+                recovery=safeguard.recovery,
+                device=self.param_groups[0]["params"][0].device,
+            )
         if weighting is RowWeighting.HOOK:
             average_by_rows(model, self._capture.rows_so_far)
 
@@ -161,14 +170,15 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
             with self._clock.phase("input_factors"):
                 self._preconditioner.learn_inputs(first, means, settings, step=self._steps)
         with self._clock.phase("direction"):
-            capped = self._preconditioner.move(means.loss, settings)
-            self._step_inner()
+            capped = self._move(means.loss, settings)
         if learns:
             with self._clock.phase("second_pass"):
                 records = {n: first.curvature_records[n] for n in self._preconditioner.layers}
                 second = self._passes.second(second_closure, records)
             with self._clock.phase("curvature"):
-                self._preconditioner.learn_curvature(second, means, settings)
+                self._preconditioner.learn_curvature(
+                    second, means, settings, ratio_test=self._ratio_test
+                )
         self._finish_step(capped)
         return first.loss
 
@@ -178,6 +188,44 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         A collective: every rank calls it, between two steps. It holds until the next step.
         """
         self._preconditioner.consolidate()
+
+    def state_dict(self) -> dict[str, Any]:
+        """This rank's state; never communicates.
+
+        The factors keep their dtype. Continuing from it is bit for bit the same run.
+        """
+        packed = super().state_dict()
+        if self._ratio_test is not None:
+            packed["kbfgs"]["ratio_test"] = {
+                "scale": float(self._ratio_test.scale),
+                "rejected": int(self._ratio_test.rejected),
+            }
+        return packed
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what `state_dict` gave on the same rank of as many ranks.
+
+        Raises:
+            StateError: The state is of another model, rank or number of ranks.
+        """
+        super().load_state_dict(state_dict)
+        if self._ratio_test is not None:
+            fresh = {"scale": 1.0, "rejected": 0}
+            self._ratio_test.load(**state_dict["kbfgs"].get("ratio_test", fresh))
+
+    def _move(self, loss: Tensor, settings: StepSettings) -> Tensor | None:
+        """Step all parameters; tells whether the safeguard scaled the step down."""
+        test = self._ratio_test
+        if test is None:
+            capped = self._preconditioner.move(loss, settings)
+            self._step_inner()
+            return capped
+        preconditioned, others = (group["params"] for group in self.param_groups)
+        test.begin([*preconditioned, *others], self._inner)
+        capped = self._preconditioner.move(loss, settings, part=test.scale)
+        self._step_inner()
+        test.shorten(others)
+        return capped
 
     def _second_closure(self, closure: Closure, curvature_closure: Closure | None) -> Closure:
         """What is run again: by default the closure itself."""
@@ -202,6 +250,8 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         return Diagnostics(
             steps=self._steps,
             capped_steps=int(self._capped),
+            rejected_steps=0 if self._ratio_test is None else int(self._ratio_test.rejected),
+            step_scale=1.0 if self._ratio_test is None else float(self._ratio_test.scale),
             seconds=self._clock.seconds(),
             bytes_sent=self._preconditioner.communicator.bytes_sent,
             layers=tuple(

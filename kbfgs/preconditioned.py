@@ -101,15 +101,21 @@ class PreconditionedLayer:
         return self.state.input_factor.probe(mean_input)
 
     def learn_curvature(
-        self, first: LayerMeans, second: LayerMeans, *, settings: StepSettings
+        self,
+        first: LayerMeans,
+        second: LayerMeans,
+        *,
+        settings: StepSettings,
+        accepted: Tensor | None = None,
     ) -> None:
-        """Average (s, y), damp a copy twice, and update H_g by it."""
+        """Average (s, y), damp a copy twice, and update H_g by it, unless the step was rejected."""
         state = self.state
         pair = state.pair
         finite = pair.fold(
             second.outputs - first.outputs,
             second.gradients - first.gradients,
             decay=settings.factor_decay,
+            accepted=accepted,
         )
         threshold = identity_threshold(settings.damping, positions=self._positions)
         damped = double_damping(

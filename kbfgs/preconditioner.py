@@ -14,6 +14,7 @@ from kbfgs.distributed.shares import scaled_factors, sum_symmetric
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.passes import FirstPass, SecondPass
 from kbfgs.preconditioned import PreconditionedLayer, StepSettings
+from kbfgs.ratio_test import RatioTest
 from kbfgs.safeguard import predicted_decrease, step_scale
 
 
@@ -135,8 +136,15 @@ class Preconditioner:
         for layer, total in zip(layers, self.communicator.sum_together(shares), strict=True):
             layer.refresh_inputs(total, settings=settings)
 
-    def move(self, loss: Tensor, settings: StepSettings) -> Tensor | None:
+    def move(
+        self, loss: Tensor, settings: StepSettings, *, part: Tensor | None = None
+    ) -> Tensor | None:
         """W̄ ← W̄ - α scale H_g M H_a with the averaged gradient M.
+
+        Args:
+            loss: The mean loss, a scalar.
+            settings: The numbers of this step.
+            part: What the ratio test leaves of the step, a scalar.
 
         Returns:
             Whether the safeguard scaled the step down, a boolean scalar; None without one.
@@ -149,14 +157,24 @@ class Preconditioner:
         if self._safeguard is not None:
             predicted = predicted_decrease([a.state.momentum for a in layers], directions)
             scale = step_scale(self._safeguard, lr=settings.lr, predicted=predicted, loss=loss)
+        capped = None if scale is None else scale < 1
+        if scale is not None and part is not None:
+            scale = scale * part.to(scale.dtype)
         for layer, direction in zip(layers, directions, strict=True):
             layer.adapter.move_(direction, lr=settings.lr, scale=scale)
-        return None if scale is None else scale < 1
+        return capped
 
     def learn_curvature(
-        self, second: SecondPass, means: FirstMeans, settings: StepSettings
+        self,
+        second: SecondPass,
+        means: FirstMeans,
+        settings: StepSettings,
+        *,
+        ratio_test: RatioTest | None = None,
     ) -> Tensor:
         """Update H_g by the averaged pairs, and H_a by Hessian action.
+
+        A step that the ratio test takes back leaves (s, y) and H_g as they are.
 
         Returns:
             The mean loss at the new weights, a scalar.
@@ -173,8 +191,11 @@ class Preconditioner:
         )
         if self._matrices:
             actions = [action * self.communicator.world_size for action in own]
+        accepted = None if ratio_test is None else ratio_test.settle(means.curvature_loss, loss)
         for index, layer in enumerate(layers):
-            layer.learn_curvature(means.layers[index], after[index], settings=settings)
+            layer.learn_curvature(
+                means.layers[index], after[index], settings=settings, accepted=accepted
+            )
             if self._input_inverse_every is None:
                 layer.act(probes[index][0], actions[index], settings=settings)
         return loss

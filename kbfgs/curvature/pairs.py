@@ -18,13 +18,22 @@ class PairAverage:
         self.step = step
         self.change = change
 
-    def fold(self, output_change: Tensor, gradient_change: Tensor, *, decay: float) -> Tensor:
-        """Fold in one step's differences unless one of them is not finite.
+    def fold(
+        self,
+        output_change: Tensor,
+        gradient_change: Tensor,
+        *,
+        decay: float,
+        accepted: Tensor | None = None,
+    ) -> Tensor:
+        """Fold in one step's differences unless it was rejected or one of them is not finite.
 
         Returns:
-            Whether they were finite, a boolean scalar.
+            Whether they were folded in, a boolean scalar.
         """
         finite = torch.isfinite(output_change.sum() + gradient_change.sum())
+        if accepted is not None:
+            finite = finite & accepted
         self.step.lerp_(torch.where(finite, output_change, self.step), 1 - decay)
         self.change.lerp_(torch.where(finite, gradient_change, self.change), 1 - decay)
         return finite
