@@ -143,7 +143,7 @@ class WarmStartFisher:
         for name, parts in gradients.items():
             record, adapter = records[name], self._adapters[name]
             for part in parts:
-                rows = adapter.output_rows(part)
+                rows = adapter.output_rows(part).to(adapter.weight.dtype)
                 if record.gradient_gram is None:
                     record.gradient_gram = rows.new_zeros(rows.shape[1], rows.shape[1])
                 accumulate_gram_(

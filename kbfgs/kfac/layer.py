@@ -111,7 +111,10 @@ class KFACLayer:
             positions: P.
             decay: β.
         """
-        parts = (self.adapter.output_rows(gradient) for gradient in gradients)
+        parts = (
+            self.adapter.output_rows(gradient).to(self.state.momentum.dtype)
+            for gradient in gradients
+        )
         self.state.outputs.accumulate(
             ((part, part.sum(0)) for part in parts),
             decay=decay,

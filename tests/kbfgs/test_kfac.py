@@ -254,3 +254,21 @@ def test_a_warm_start_leaves_modes_random_numbers_and_gradients_as_they_were():
     assert model.training
     assert all(p.grad is None for p in model.parameters())
     assert model.norm.num_batches_tracked == 0
+
+
+def test_bfloat16_autocast_leaves_the_factors_in_the_weights_dtype():
+    x, y = data(20, 5, 3, dtype=torch.float32)
+    model = network(*SIZES, dtype=torch.float32)
+    opt = KFAC(model, lr=0.5, damping=0.3)
+    outputs = []
+
+    def closure():
+        opt.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            outputs[:] = [model(x).float()]
+        loss = half_squared_error(outputs[0], y)
+        loss.backward(retain_graph=True)
+        return loss
+
+    losses = [float(opt.step(closure, lambda: sampled_like(outputs[0]))) for _ in range(10)]
+    assert losses[-1] < losses[0]
