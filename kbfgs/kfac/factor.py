@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
-from kbfgs.distributed.communicator import Communicator
 from kbfgs.layout import aligned_zeros
 from kbfgs.linalg import accumulate_gram_, try_damped_inverse
 
@@ -80,33 +79,3 @@ class Factor:
         vector = (vector / vector.norm()).to(self.share)
         image = self.inverse @ (self.share @ vector + damping * vector)
         return float((image - vector).norm())
-
-
-def sum_of_shares(communicator: Communicator, factors: Sequence[Factor]) -> list[Tensor]:
-    """The factors summed over the ranks, by one message of packed lower triangles.
-
-    Returns:
-        Matrices whose lower triangles are the sums; with one rank the shares themselves.
-    """
-    if communicator.world_size == 1:
-        return [factor.share for factor in factors]
-    packed = [pack_triangle(factor.share) for factor in factors]
-    summed = communicator.sum_together(packed)
-    return [
-        unpack_triangle(triangle, size=len(factor.share))
-        for triangle, factor in zip(summed, factors, strict=True)
-    ]
-
-
-def pack_triangle(matrix: Tensor) -> Tensor:
-    """The lower triangle of a matrix (d, d), row by row, shape (d (d + 1) / 2,)."""
-    rows, columns = torch.tril_indices(*matrix.shape, device=matrix.device)
-    return matrix[rows, columns]
-
-
-def unpack_triangle(triangle: Tensor, *, size: int) -> Tensor:
-    """The matrix (size, size) with this lower triangle, and zeros above."""
-    matrix = triangle.new_zeros(size, size)
-    rows, columns = torch.tril_indices(size, size, device=triangle.device)
-    matrix[rows, columns] = triangle
-    return matrix

@@ -11,9 +11,10 @@ from kbfgs.checks import DeferredChecks
 from kbfgs.config import RowWeighting, Safeguard
 from kbfgs.distributed.communicator import Communicator
 from kbfgs.distributed.exchange import FirstMeans, RankPart, exchange_first
+from kbfgs.distributed.shares import sum_symmetric
 from kbfgs.errors import KBFGSError
 from kbfgs.kfac.config import KFACSettings
-from kbfgs.kfac.factor import Factor, sum_of_shares
+from kbfgs.kfac.factor import Factor
 from kbfgs.kfac.layer import KFACLayer
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.passes import FirstPass
@@ -110,7 +111,7 @@ class KFACPreconditioner:
         for layer in self.layers.values():
             dampings = settings.factor_damping(layer.positions)
             factors = (layer.state.inputs, layer.state.outputs)
-            totals = sum_of_shares(self.communicator, factors)
+            totals = sum_symmetric(self.communicator, [factor.share for factor in factors])
             for factor, total, symbol, damping in zip(factors, totals, "AG", dampings, strict=True):
                 checks.require(
                     factor.invert(total, damping=damping),
