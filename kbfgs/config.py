@@ -82,7 +82,7 @@ class Safeguard:
 def require_count(name: str, value: object) -> None:
     """Raise `ConfigurationError` unless the value is a whole number >= 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{name} must be >= 1, got {value!r}")
+        raise ConfigurationError(f"{name} must be a whole number >= 1, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,7 @@ class KBFGSConfig:
             raise ConfigurationError(
                 f"curvature_fraction must be > 0 and <= 1, got {self.curvature_fraction}"
             )
-        if not (isinstance(self.update_every, int) and self.update_every >= 1):
-            raise ConfigurationError(f"update_every must be >= 1, got {self.update_every}")
+        require_count("update_every", self.update_every)
         self._check_choices()
         self._check_curvature()
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from kbfgs.capture import LayerRecord
 from kbfgs.config import RowWeighting
 from kbfgs.distributed.communicator import Communicator
-from kbfgs.errors import DistributedError
+from kbfgs.errors import ClosureError, DistributedError
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,11 @@ def exchange_first(
         weighting: Who weights uneven rows in the gradient.
 
     Raises:
+        ClosureError: A rank has no rows.
         DistributedError: The ranks' rows differ and nobody weights them.
     """
     if communicator.world_size == 1:
+        _check_rows([float(whole.rows)], weighting)
         one = RankWeight(1, 1)
         layers = [
             _local_means(*pair, rows=sample.rows)
@@ -219,6 +221,11 @@ def _counts(communicator: Communicator, whole: RankPart, sample: RankPart) -> Te
 
 
 def _check_rows(rank_rows: list[float], weighting: RowWeighting | None) -> None:
+    if 0 in rank_rows:
+        raise ClosureError(
+            "the closure ran a mini-batch without rows, whose mean loss is not defined: leave "
+            "empty mini-batches out, on every rank"
+        )
     if weighting is None and len(set(rank_rows)) > 1:
         rows = [int(count) for count in rank_rows]
         raise DistributedError(

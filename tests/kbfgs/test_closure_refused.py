@@ -111,3 +111,15 @@ def test_autocast_in_float16_is_refused_and_names_the_layer():
         UnsupportedModelError, match=r"layer '0' returned torch.float16.* torch\.bfloat16"
     ):
         opt.step(closure)
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_mini_batch_without_rows_is_refused_and_changes_nothing(before):
+    model, opt, x, y = plain()
+    for _ in range(before):
+        opt.step(closure_for(opt, model, x, y))
+    weights = [p.clone() for p in model.parameters()]
+    with pytest.raises(ClosureError, match="without rows"):
+        opt.step(closure_for(opt, model, x[:0], y[:0]))
+    assert all(map(torch.equal, weights, model.parameters()))
+    opt.step(closure_for(opt, model, x, y))
