@@ -93,7 +93,7 @@ def train(variant: Variant, *, lr: float, damping: float, epochs: int, seed: int
 def _epoch(optimizer: KBFGS, model: torch.nn.Module, data: Split, order: Tensor) -> bool:
     """One pass over the data; whether the loss stayed finite."""
     problem = Mnist5kAutoencoder()
-    for batch in data.cut(BATCH_SIZE, order):
+    for batch in map(data.take, torch.split(order, BATCH_SIZE)):
 
         def closure(batch: Split = batch) -> Tensor:
             optimizer.zero_grad()

@@ -14,7 +14,7 @@ from service.contracts.base import SettingValue
 from service.contracts.events import MetricPoint
 from workers.clock import ClockReading, TrainingClock, synchronizer
 from workers.optimizers import build_optimizer, wants_warm_start, warm_start
-from workers.problems.base import Problem, Split
+from workers.problems.base import Augmenting, Problem, Split
 from workers.seeding import epoch_order, initial_weights, seed_training
 from workers.step import optimization_step
 
@@ -98,12 +98,11 @@ class TrainingRun:
             Cancelled: Before the next step, once the trial was cancelled.
         """
         self._model.train()
-        train = self._data.train
-        order = epoch_order(self._run.seed, self._epoch, len(train))
-        for batch in train.cut(self._run.batch_size, order):
+        order = epoch_order(self._run.seed, self._epoch, len(self._data.train))
+        for rows in torch.split(order.to(self._run.device), self._run.batch_size):
             if self._cancelled():
                 raise Cancelled
-            self._take_step(batch)
+            self._take_step(self._seen(rows))
         self._epoch += 1
         return self._measure()
 
@@ -177,6 +176,13 @@ class TrainingRun:
         if self._run.device.type == "cuda":
             del model, optimizer
             gc.collect()  # K-BFGS and its model's hooks refer to each other; memory is short there
+
+    def _seen(self, rows: Tensor) -> Split:
+        """These training rows as this epoch shows them."""
+        batch = self._data.train.take(rows)
+        if isinstance(self._problem, Augmenting):
+            batch = self._problem.augment(batch, rows, seed=self._run.seed, epoch=self._epoch)
+        return batch
 
     def _take_step(self, batch: Split) -> None:
         with self._clock.running():

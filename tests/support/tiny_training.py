@@ -45,6 +45,9 @@ class TinyAutoencoder:
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return 0.5 * (outputs - targets).square().sum() / targets.shape[0]
 
+    def sample_targets(self, outputs: Tensor) -> Tensor:
+        return outputs.detach() + torch.randn_like(outputs)
+
 
 def tiny(name: str) -> Problem:
     """The problem of a :class:`Trial` under test, whatever the plan calls it."""

@@ -207,9 +207,36 @@ def test_a_setting_that_the_optimizer_refuses_is_told_from_a_bug():
         run_of("kbfgs", damping=0.0)
 
 
-def test_batches_are_cut_in_the_order_that_is_given():
+def test_batches_are_cut_in_the_order_of_the_rows():
     rows = torch.arange(5.0)[:, None]
-    split = Split(rows, rows + 10)
-    batches = list(split.cut(2, torch.tensor([4, 3, 2, 1, 0])))
-    assert [batch.inputs[:, 0].tolist() for batch in batches] == [[4, 3], [2, 1], [0]]
-    assert [batch.targets[:, 0].tolist() for batch in batches] == [[14, 13], [12, 11], [10]]
+    batches = list(Split(rows, rows + 10).cut(2))
+    assert [batch.inputs[:, 0].tolist() for batch in batches] == [[0, 1], [2, 3], [4]]
+    assert [batch.targets[:, 0].tolist() for batch in batches] == [[10, 11], [12, 13], [14]]
+
+
+class Shifted(Recording):
+    """Shows each row moved by a number that follows from seed, epoch and row."""
+
+    def augment(self, batch, rows, *, seed, epoch):
+        moved = batch.inputs + (100 * seed + 10 * epoch + rows / 100)[:, None]
+        return Split(moved, moved)
+
+
+def test_training_rows_are_shown_as_their_seed_epoch_and_index_say():
+    problem, plain = Shifted(), Recording()
+    for one in (problem, plain):
+        run = run_of(seed=2, problem=one, bound=1e7)
+        run.begin()
+        one.batches.clear()
+        run.epoch()
+        run.epoch()
+    rows = TinyAutoencoder().load(CPU).train.inputs[:, 0]
+    for epoch in range(2):
+        moved = torch.cat(problem.batches[3 * epoch : 3 * epoch + 3])
+        seen = torch.cat(plain.batches[3 * epoch : 3 * epoch + 3])
+        index = (seen[:, None] == rows).nonzero()[:, 1]
+        assert torch.allclose(moved - seen, 200 + 10 * epoch + index / 100, atol=1e-4)
+
+
+def test_losses_are_measured_on_rows_as_they_are():
+    assert run_of(problem=Shifted()).begin().train_loss == run_of().begin().train_loss

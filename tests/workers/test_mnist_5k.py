@@ -80,6 +80,16 @@ def test_the_loss_is_the_hand_computed_one():
     assert Mnist5kAutoencoder().loss(outputs, targets).item() == pytest.approx(expected)
 
 
+def test_targets_are_sampled_with_the_probability_of_each_pixel(problem):
+    probabilities = torch.tensor([0.0, 0.2, 0.5, 1.0])
+    outputs = torch.logit(probabilities).repeat(20_000, 1).requires_grad_()
+    torch.manual_seed(0)
+    sampled = problem.sample_targets(outputs)
+    assert not sampled.requires_grad
+    assert set(sampled.unique().tolist()) == {0.0, 1.0}
+    assert torch.allclose(sampled.mean(0), probabilities, atol=0.015)
+
+
 def line(first: str) -> bytes:
     return (first + ",0" * 784 + "\n").encode()
 

@@ -2,11 +2,21 @@
 
 from collections.abc import Callable, Mapping
 
-from workers.problems.base import DataMissing, Problem, Split, Splits, UnknownProblem
+from workers.problems.base import (
+    Augmenting,
+    Classifying,
+    DataMissing,
+    Problem,
+    Split,
+    Splits,
+    UnknownProblem,
+)
 from workers.problems.mnist_5k import Mnist5kAutoencoder
 
 __all__ = [
     "FACTORIES",
+    "Augmenting",
+    "Classifying",
     "DataMissing",
     "Problem",
     "Split",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -38,25 +38,31 @@ class Split:
         same = self.targets is self.inputs
         return Split(inputs, inputs if same else self.targets[rows])
 
-    def cut(self, batch_size: int, order: Tensor | None = None) -> Iterator["Split"]:
-        """Mini-batches in this order, the last one smaller where they do not divide evenly.
+    def cut(self, batch_size: int) -> Iterator["Split"]:
+        """Batches in the order of the rows, the last one smaller where they do not divide evenly.
 
         Args:
-            batch_size: Rows of a mini-batch.
-            order: A permutation of the rows; the order in which they stand by default.
+            batch_size: Rows of a batch.
         """
-        if order is None:
-            order = torch.arange(len(self))
-        for rows in torch.split(order.to(self.inputs.device), batch_size):
-            yield self.take(rows)
+        for first in range(0, len(self), batch_size):
+            inputs = self.inputs[first : first + batch_size]
+            same = self.targets is self.inputs
+            yield Split(inputs, inputs if same else self.targets[first : first + batch_size])
 
 
 @dataclass(frozen=True)
 class Splits:
-    """A problem's data: what is trained on, and what is only measured."""
+    """A problem's data: what is trained on, and what is only measured.
+
+    Attributes:
+        train: What is trained on.
+        test: What nothing is ever chosen by.
+        validation: What settings may be chosen by; None where the problem keeps no rows for it.
+    """
 
     train: Split
     test: Split
+    validation: Split | None = None
 
 
 class Problem(Protocol):
@@ -81,4 +87,49 @@ class Problem(Protocol):
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean over the rows of each row's loss, a scalar."""
+        ...
+
+    def sample_targets(self, outputs: Tensor) -> Tensor:
+        """Targets drawn from the model's own predictive distribution, for K-FAC's Fisher.
+
+        That is the distribution whose negative log-likelihood the loss is, up to a constant.
+        Drawn from torch's global RNG of the outputs' device; no gradient flows through them.
+
+        Args:
+            outputs: What the model gave, as :meth:`loss` takes it.
+
+        Returns:
+            Targets as :meth:`loss` takes them.
+        """
+        ...
+
+
+@runtime_checkable
+class Classifying(Protocol):
+    """A problem whose rows are right or wrong, so that an accuracy can be told."""
+
+    def correct(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """How many rows are right, a scalar.
+
+        A row with several positions counts by the share of them that are right.
+        """
+        ...
+
+
+@runtime_checkable
+class Augmenting(Protocol):
+    """A problem whose training rows look different each time they are seen."""
+
+    def augment(self, batch: Split, rows: Tensor, *, seed: int, epoch: int) -> Split:
+        """These training rows as they are seen in this epoch, outside the clock.
+
+        Each row's picture follows from (seed, epoch, its index) alone, so that every contender
+        sees the same ones, a resumed trial too, and any number of ranks that share the rows.
+
+        Args:
+            batch: Rows of the training split.
+            rows: Their indices in it, shape (rows,), on the batch's device.
+            seed: The trial's seed.
+            epoch: The epochs that are over.
+        """
         ...

@@ -44,6 +44,10 @@ class Mnist5kAutoencoder:
         summed = nn.functional.binary_cross_entropy_with_logits(outputs, targets, reduction="sum")
         return summed / targets.shape[0]
 
+    def sample_targets(self, outputs: Tensor) -> Tensor:
+        """Pixels that are 0 or 1, each 1 with its probability sigmoid(output)."""
+        return torch.bernoulli(outputs.detach().sigmoid())
+
 
 @lru_cache(maxsize=1)
 def _splits(device: str) -> Splits:
