@@ -1,6 +1,6 @@
 """What a problem is to the training loop: a model, data and a loss."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -20,23 +20,28 @@ class DataMissing(RuntimeError):
 class Split:
     """Rows of a data set on one device.
 
+    Bytes stay bytes until a batch of them is wanted: they are a quarter of the memory, and
+    gathering them and then decoding is faster than gathering numbers.
+
     Attributes:
-        inputs: What the model sees, shape (rows, ...).
-        targets: What its output is held against, shape (rows, ...).
+        inputs: What the model sees, shape (rows, ...), or what :attr:`decode` makes that of.
+        targets: What its output is held against, shape (rows, ...); those that are the inputs
+            themselves are decoded with them.
+        decode: Turns a batch of inputs into what the model sees, row by row; None where they
+            are that already.
     """
 
     inputs: Tensor
     targets: Tensor
+    decode: Callable[[Tensor], Tensor] | None = None
 
     def __len__(self) -> int:
         """Its rows."""
         return self.inputs.shape[0]
 
     def take(self, rows: Tensor) -> "Split":
-        """The rows of these indices, in their order."""
-        inputs = self.inputs[rows]
-        same = self.targets is self.inputs
-        return Split(inputs, inputs if same else self.targets[rows])
+        """The rows of these indices as the model sees them, in their order."""
+        return self._batch(lambda stored: stored.index_select(0, rows))
 
     def cut(self, batch_size: int) -> Iterator["Split"]:
         """Batches in the order of the rows, the last one smaller where they do not divide evenly.
@@ -45,9 +50,16 @@ class Split:
             batch_size: Rows of a batch.
         """
         for first in range(0, len(self), batch_size):
-            inputs = self.inputs[first : first + batch_size]
-            same = self.targets is self.inputs
-            yield Split(inputs, inputs if same else self.targets[first : first + batch_size])
+            part = slice(first, first + batch_size)
+            yield self._batch(lambda stored, part=part: stored[part])
+
+    def _batch(self, rows_of: Callable[[Tensor], Tensor]) -> "Split":
+        inputs = rows_of(self.inputs)
+        if self.decode is not None:
+            inputs = self.decode(inputs)
+        if self.targets is self.inputs:
+            return Split(inputs, inputs)
+        return Split(inputs, rows_of(self.targets))
 
 
 @dataclass(frozen=True)
