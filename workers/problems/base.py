@@ -41,7 +41,7 @@ class Split:
 
     def take(self, rows: Tensor) -> "Split":
         """The rows of these indices as the model sees them, in their order."""
-        return self._batch(lambda stored: stored.index_select(0, rows))
+        return self._batch(rows)
 
     def cut(self, batch_size: int) -> Iterator["Split"]:
         """Batches in the order of the rows, the last one smaller where they do not divide evenly.
@@ -50,16 +50,20 @@ class Split:
             batch_size: Rows of a batch.
         """
         for first in range(0, len(self), batch_size):
-            part = slice(first, first + batch_size)
-            yield self._batch(lambda stored, part=part: stored[part])
+            yield self._batch(slice(first, first + batch_size))
 
-    def _batch(self, rows_of: Callable[[Tensor], Tensor]) -> "Split":
-        inputs = rows_of(self.inputs)
+    def _batch(self, rows: Tensor | slice) -> "Split":
+        inputs = _picked(self.inputs, rows)
         if self.decode is not None:
             inputs = self.decode(inputs)
         if self.targets is self.inputs:
             return Split(inputs, inputs)
-        return Split(inputs, rows_of(self.targets))
+        return Split(inputs, _picked(self.targets, rows))
+
+
+def _picked(stored: Tensor, rows: Tensor | slice) -> Tensor:
+    """These rows; bytes are gathered five times as fast by index_select as by indexing."""
+    return stored[rows] if isinstance(rows, slice) else stored.index_select(0, rows)
 
 
 @dataclass(frozen=True)
