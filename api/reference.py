@@ -4,19 +4,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api.errors import MEDIA_TYPE
 from service.contracts.base import Contract
+from service.contracts.documents import read_document
 from service.contracts.events import EventBatch, Heartbeat
 from service.contracts.problem import Problem
 from service.contracts.spec import ComparisonSpec
 from service.contracts.views import ChangeEvent, PointsAnnouncement
 
-DEMO = Path(__file__).parents[1] / "examples" / "demo.yaml"
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SHOWN = ("demo.yaml", "grid.yaml")
+"""Comparisons that stand as examples: one with Sobol points and one with grids."""
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = """Compares optimizers fairly: say what to compare and for how much compute; each
 contender is tuned with the same budget, trained on the same fresh seeds, and the report says who
@@ -100,6 +102,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
         schemas.setdefault(name, schema)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    example = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
-    schemas[ComparisonSpec.__name__]["examples"] = [example]
+    schemas[ComparisonSpec.__name__]["examples"] = [
+        read_document((EXAMPLES / name).read_text(encoding="utf-8")) for name in SHOWN
+    ]
     return document

@@ -2,13 +2,14 @@
 
 import math
 import unicodedata
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from service.contracts.base import Contract, Name, SettingValue
-from service.contracts.space import Space
+from service.contracts.space import Space, grid_size
 
 MOST_TUNING_TRIALS = 10_000
 """Tuning trials of a whole comparison: each is planned, listed and previewed."""
@@ -16,6 +17,8 @@ MOST_EPOCHS = 250_000
 """Epochs of a whole comparison: each is a stored point, and a report reads all of them."""
 SMALLEST_CPUS = 0.1
 """CPUs of a trial: with less, more than ten processes would share each CPU."""
+USUAL_TRIALS = 16
+"""Points a contender where the spec does not say; a grid follows from its space."""
 _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp"})
 """Unicode's categories of control characters and separators of lines."""
 
@@ -52,24 +55,61 @@ class BudgetSpec(Contract):
     epochs: Annotated[int, Field(ge=1, le=10_000)]
 
 
+class Search(StrEnum):
+    """How the points of a search are drawn, all of them before anything is dispatched."""
+
+    SOBOL = "sobol"
+    RANDOM = "random"
+    GRID = "grid"
+
+
 class TuningSpec(Contract):
     """What every contender may spend on its search."""
 
-    trials: Annotated[int, Field(ge=1, le=4096)] = 16
-    """Points a contender; a power of two, so that the Sobol points stay balanced."""
-    search: Literal["sobol"] = "sobol"
+    search: Search = Search.SOBOL
+    trials: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Points a contender, 16 by default. Sobol takes a power of two, which keeps its points
+    balanced; a grid takes none: it has as many points as its space."""
     metric: Literal["train_loss"] = "train_loss"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_trials(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and given.get("search") != Search.GRID:
+            return {"trials": USUAL_TRIALS, **given}
+        return given
 
     @field_validator("trials")
     @classmethod
-    def _power_of_two(cls, trials: int) -> int:
-        if trials & (trials - 1):
+    def _fit_the_search(cls, trials: int | None, checked: ValidationInfo) -> int | None:
+        search = checked.data.get("search")
+        if search is Search.GRID and trials is not None:
+            raise ValueError(
+                f"must be left out: a grid has as many points as its space, got {trials}"
+            )
+        if search is not Search.GRID and trials is None:
+            raise ValueError("must be a whole number, got null")
+        if search is Search.SOBOL and trials is not None and trials & (trials - 1):
             lower = 1 << (trials.bit_length() - 1)
             raise ValueError(
                 f"must be a power of two for a balanced Sobol design, got {trials}; "
                 f"the nearest are {lower} and {2 * lower}"
             )
         return trials
+
+    def points(self, space: Space) -> int:
+        """How many points are tried in a space; one where nothing is searched."""
+        if not space:
+            return 1
+        return grid_size(space) if self.trials is None else self.trials
+
+    @property
+    def described(self) -> str:
+        """What each contender gets: ``16 Sobol points a contender``."""
+        if self.trials is None:
+            return "a grid for each contender"
+        kind = "Sobol" if self.search is Search.SOBOL else "random"
+        return f"{self.trials:,} {kind} point{'' if self.trials == 1 else 's'} a contender"
 
 
 class VerdictSpec(Contract):
@@ -161,14 +201,7 @@ class ComparisonSpec(Contract):
     @model_validator(mode="after")
     def _sizes(self) -> Self:
         pairs = len(self.problems) * len(self.contenders)
-        tuning = pairs * self.tuning.trials
-        if tuning > MOST_TUNING_TRIALS:
-            most = 1 << ((MOST_TUNING_TRIALS // pairs).bit_length() - 1)
-            raise ValueError(
-                f"tuning.trials: must be from 1 to {most} for {pairs} pairs of a problem and a "
-                f"contender, got {self.tuning.trials}: a comparison may have "
-                f"{MOST_TUNING_TRIALS:,} tuning trials in all"
-            )
+        tuning = self._tuning_trials(pairs)
         runs = tuning + pairs * self.seeds
         if runs * self.budget.epochs > MOST_EPOCHS:
             raise ValueError(
@@ -183,6 +216,27 @@ class ComparisonSpec(Contract):
                 f"got {self.resources.threads}"
             )
         return self
+
+    def _tuning_trials(self, pairs: int) -> int:
+        """All points of all searches, at most what a comparison may have."""
+        if self.tuning.trials is None:
+            grids = sum(grid_size(contender.space or {}) for contender in self.contenders)
+            if len(self.problems) * grids > MOST_TUNING_TRIALS:
+                raise ValueError(
+                    f"contenders: their grids have {grids:,} points on each problem; a "
+                    f"comparison may have {MOST_TUNING_TRIALS:,} tuning trials in all"
+                )
+            return len(self.problems) * grids
+        if pairs * self.tuning.trials > MOST_TUNING_TRIALS:
+            most = MOST_TUNING_TRIALS // pairs
+            if self.tuning.search is Search.SOBOL:
+                most = 1 << (most.bit_length() - 1)
+            raise ValueError(
+                f"tuning.trials: must be from 1 to {most} for {pairs} pairs of a problem and a "
+                f"contender, got {self.tuning.trials}: a comparison may have "
+                f"{MOST_TUNING_TRIALS:,} tuning trials in all"
+            )
+        return pairs * self.tuning.trials
 
     @property
     def baseline_label(self) -> str:

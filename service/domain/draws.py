@@ -1,14 +1,18 @@
 """Where every number that looks random comes from: the comparison's seed and the space."""
 
 import hashlib
+import itertools
 import json
-import math
+from typing import assert_never
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import qmc
 
+from service.contracts.base import SettingValue
 from service.contracts.plan import Point, Seeds
-from service.contracts.space import Dimension, LogRange, Space
+from service.contracts.space import Dimension, Space, Values
+from service.contracts.spec import Search, TuningSpec
 
 _SIGNIFICANT_DIGITS = 6
 
@@ -33,40 +37,85 @@ def seeds(comparison_seed: int, finals: int) -> Seeds:
     return Seeds(tuning=tuning, finals=tuple(fresh))
 
 
-def sobol_points(comparison_seed: int, space: Space, count: int) -> tuple[Point, ...]:
-    """Points of a scrambled Sobol sequence in the space.
+def points(comparison_seed: int, space: Space, tuning: TuningSpec) -> tuple[Point, ...]:
+    """The points of a search, in the order in which they are tried.
 
     The same seed and the same space give the same points, whoever asks and in whatever order
-    the settings are written. An empty space has one point, the empty one.
+    the settings are written; a grid needs no seed. An empty space has one point, the empty one.
 
     Args:
         comparison_seed: The comparison's own seed.
         space: The searched settings.
-        count: How many points, a power of two.
+        tuning: How the points are drawn, and how many.
     """
     if not space:
         return ({},)
+    match tuning.search:
+        case Search.SOBOL:
+            return sobol_points(comparison_seed, space, tuning.points(space))
+        case Search.RANDOM:
+            return random_points(comparison_seed, space, tuning.points(space))
+        case Search.GRID:
+            return grid_points(space)
+        case _:
+            assert_never(tuning.search)
+
+
+def sobol_points(comparison_seed: int, space: Space, count: int) -> tuple[Point, ...]:
+    """Points of a scrambled Sobol sequence; ``count`` is a power of two."""
+    generator = _generator(comparison_seed, "points", space)
+    return _placed(qmc.Sobol(len(space), scramble=True, rng=generator).random(count), space)
+
+
+def random_points(comparison_seed: int, space: Space, count: int) -> tuple[Point, ...]:
+    """Independent points, uniform on each setting's scale; more of them keep the earlier ones."""
+    generator = _generator(comparison_seed, "random points", space)
+    return _placed(generator.random((count, len(space))), space)
+
+
+def grid_points(space: Space) -> tuple[Point, ...]:
+    """Every combination of the settings' values; the last setting by name changes first."""
     names = sorted(space)
-    canonical = json.dumps(
-        {name: space[name].model_dump(mode="json") for name in names}, sort_keys=True
-    )
-    generator = np.random.default_rng(derived(comparison_seed, f"points {canonical}", 0))
-    unit = qmc.Sobol(len(names), scramble=True, rng=generator).random(count)  # (count, settings)
     return tuple(
-        {name: _placed(float(share), space[name]) for name, share in zip(names, row, strict=True)}
+        dict(zip(names, values, strict=True))
+        for values in itertools.product(*(_grid(space[name]) for name in names))
+    )
+
+
+def _grid(dimension: Dimension) -> tuple[SettingValue, ...]:
+    """The values of a list, or those evenly spread over a range, both ends included."""
+    if isinstance(dimension, Values):
+        return dimension.values
+    if dimension.points is None:
+        raise ValueError("a range without points has no grid")
+    last = dimension.points - 1
+    return tuple(_value(index / last, dimension) for index in range(dimension.points))
+
+
+def _generator(comparison_seed: int, role: str, space: Space) -> np.random.Generator:
+    canonical = json.dumps(
+        {name: space[name].model_dump(mode="json", exclude_none=True) for name in space},
+        sort_keys=True,
+    )
+    return np.random.default_rng(derived(comparison_seed, f"{role} {canonical}", 0))
+
+
+def _placed(unit: NDArray[np.float64], space: Space) -> tuple[Point, ...]:
+    """Shares (points, settings) as values; the columns are the settings by name."""
+    names = sorted(space)
+    return tuple(
+        {name: _value(float(share), space[name]) for name, share in zip(names, row, strict=True)}
         for row in unit
     )
 
 
-def _placed(share: float, dimension: Dimension) -> float:
-    """The value at a share in [0, 1) of the way from the lowest to the highest."""
-    if isinstance(dimension, LogRange):
-        low, high = dimension.log
-        value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
-    else:
-        low, high = dimension.linear
-        value = low + share * (high - low)
-    rounded = float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
+def _value(share: float, dimension: Dimension) -> SettingValue:
+    """The value at a share in [0, 1] of the way: along a range, or through a list."""
+    if isinstance(dimension, Values):
+        last = len(dimension.values) - 1
+        return dimension.values[min(int(share * (last + 1)), last)]
+    low, high = dimension.bounds
+    rounded = float(f"{dimension.at(share):.{_SIGNIFICANT_DIGITS}g}")
     return min(max(rounded, low), high)
 
 

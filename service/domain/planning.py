@@ -1,9 +1,11 @@
 """From a spec to its studies: which trials run, at which points and with which seeds."""
 
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
+from service.contracts import numbers
 from service.contracts.catalogue import Catalogue, Contender, check, resolve
 from service.contracts.errors import WHOLE, FieldError, SpecRefused, from_validation
 from service.contracts.plan import (
@@ -15,7 +17,8 @@ from service.contracts.plan import (
     StudyAssignment,
     TrialAssignment,
 )
-from service.contracts.spec import ComparisonSpec
+from service.contracts.space import Space, Values, grid_size
+from service.contracts.spec import ComparisonSpec, Search
 from service.contracts.states import StudyKind
 from service.contracts.views import Preview, StudyPreview
 from service.domain import draws, ids
@@ -225,7 +228,7 @@ def _tuning_study(
     number: int,
     first_trial: int,
 ) -> PlannedStudy:
-    points = draws.sobol_points(spec.seed, contender.space, spec.tuning.trials)
+    points = draws.points(spec.seed, contender.space, spec.tuning)
     return PlannedStudy(
         number=number,
         kind=StudyKind.TUNING,
@@ -257,10 +260,14 @@ def _warnings(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[str]:
         yield warning
     contenders = resolve(spec, catalogue)
     for contender in contenders:
+        points = spec.tuning.points(contender.space)
         if not contender.space:
             yield f"{contender.name} has no searched settings: one tuning trial instead of a search"
-        elif spec.tuning.trials == 1:
+        elif points == 1:
             yield f"{contender.name} is tuned on a single point"
+        elif points > (different := _combinations(contender.space)):
+            yield f"{contender.name} draws {points} points from {different}: some are tried twice"
+    yield from _unequal_grids(spec, contenders)
     for index, first in enumerate(contenders):
         for second in contenders[index + 1 :]:
             if (first.optimizer, first.settings, first.space) == (
@@ -269,3 +276,18 @@ def _warnings(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[str]:
                 second.space,
             ):
                 yield f"{first.name} and {second.name} are the same optimizer in the same space"
+
+
+def _combinations(space: Space) -> float:
+    """How many different points a space has; infinitely many where it has a range."""
+    if all(isinstance(dimension, Values) for dimension in space.values()):
+        return grid_size(space)
+    return math.inf
+
+
+def _unequal_grids(spec: ComparisonSpec, contenders: Sequence[Contender]) -> Iterator[str]:
+    """Says who searches more: the trials of grids follow from their spaces."""
+    searches = {one.name: grid_size(one.space) for one in contenders if one.space}
+    if spec.tuning.search is Search.GRID and len(set(searches.values())) > 1:
+        each = numbers.listed([f"{name} {size}" for name, size in searches.items()])
+        yield f"the searches are not equal: points of the grids are {each}"

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from service.contracts import numbers
 from service.contracts.report import ProblemReport, Report
+from service.contracts.space import Dimension, LinearRange, LogRange, Values
 from service.contracts.spec import Outcome
 from service.contracts.states import StudyKind
 from service.domain.results import ComparisonResults
@@ -86,10 +88,7 @@ def _problem_notes(problem: ProblemReport) -> tuple[tuple[str, str], ...]:
         (
             f"space of {entry.name}",
             "; ".join(
-                f"{name} from {numbers.setting(dimension.bounds[0])} to "
-                f"{numbers.setting(dimension.bounds[1])}"
-                + (" (log-uniform)" if "log" in dimension.model_fields_set else "")
-                for name, dimension in sorted(entry.space.items())
+                f"{name} {_described(dimension)}" for name, dimension in sorted(entry.space.items())
             )
             or "nothing searched",
         )
@@ -101,6 +100,27 @@ def _problem_notes(problem: ProblemReport) -> tuple[tuple[str, str], ...]:
         ("baseline", problem.baseline),
         *spaces,
     )
+
+
+def _described(dimension: Dimension) -> str:
+    """``one of 0.1, 0.3, 1``, ``from 0.1 to 1 (log-uniform)``, ``5 from 0.1 to 1 (log)``."""
+    match dimension:
+        case Values():
+            listed = (
+                f"[{numbers.setting(value)}]"
+                if isinstance(value, tuple)
+                else numbers.setting(value)
+                for value in dimension.values
+            )
+            return f"one of {', '.join(listed)}"
+        case LogRange():
+            scale = " (log)" if dimension.points else " (log-uniform)"
+        case LinearRange():
+            scale = ""
+        case _:
+            assert_never(dimension)
+    low, high = map(numbers.setting, dimension.bounds)
+    return f"{dimension.points or ''} from {low} to {high}{scale}".lstrip()
 
 
 def _notes(report: Report, results: ComparisonResults) -> tuple[tuple[str, str], ...]:
@@ -119,9 +139,8 @@ def _notes(report: Report, results: ComparisonResults) -> tuple[tuple[str, str],
         ("budget", f"{numbers.counted(spec.budget.epochs, 'epoch')} a run"),
         (
             "search",
-            f"{numbers.counted(spec.tuning.trials, 'Sobol point')} a contender, drawn before "
-            "the first run; the point with the lowest final training loss is chosen, never on "
-            "test data",
+            f"{spec.tuning.described}, drawn before the first run; the point with the lowest "
+            "final training loss is chosen, never on test data",
         ),
         (
             "finals",

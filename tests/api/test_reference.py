@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from fastapi.openapi.models import OpenAPI
 from jsonschema import Draft202012Validator
 
+from service.contracts.documents import read_document
 from service.contracts.spec import ComparisonSpec
 from tests.support.api_site import SPEC, Site
 
@@ -72,13 +72,15 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(reference: dict[st
                 assert set(answer["content"]) == {"application/problem+json"}, path
 
 
-def test_the_example_is_the_demo_and_can_be_run(
+def test_the_examples_are_files_that_can_be_run(
     quiet_site: Site, reference: dict[str, Any]
 ) -> None:
     schema = reference["components"]["schemas"]["ComparisonSpec"]
-    (example,) = schema["examples"]
-    assert example == yaml.safe_load((ROOT / "examples" / "demo.yaml").read_text())
-    assert quiet_site.asker().post("/v1/comparisons:preview", json=example).status_code == 200
+    demo, grid = schema["examples"]
+    assert demo == read_document((ROOT / "examples" / "demo.yaml").read_text())
+    for example in (demo, grid):
+        assert quiet_site.asker().post("/v1/comparisons:preview", json=example).status_code == 200
+    assert grid["tuning"] == {"search": "grid"}
     create = reference["paths"]["/v1/comparisons"]["post"]["requestBody"]["content"]
     assert set(create) == {"application/json", "application/yaml"}
 

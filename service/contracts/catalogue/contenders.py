@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from service.contracts.base import Contract, SettingValue
 from service.contracts.catalogue.book import Catalogue
-from service.contracts.catalogue.entries import OptimizerEntry
+from service.contracts.catalogue.entries import OptimizerEntry, Setting
 from service.contracts.errors import FieldError, SpecRefused
-from service.contracts.space import Space
-from service.contracts.spec import ComparisonSpec, ContenderSpec
+from service.contracts.space import Dimension, Range, Space, Values, grid_values
+from service.contracts.spec import ComparisonSpec, ContenderSpec, Search
 
 
 class Contender(Contract):
@@ -28,7 +28,9 @@ def check(spec: ComparisonSpec, catalogue: Catalogue) -> None:
     """
     errors = list(_problem_errors(spec, catalogue))
     for index, contender in enumerate(spec.contenders):
-        errors.extend(_contender_errors(f"contenders[{index}]", contender, catalogue))
+        errors.extend(
+            _contender_errors(f"contenders[{index}]", contender, catalogue, spec.tuning.search)
+        )
     if errors:
         raise SpecRefused(errors)
 
@@ -80,7 +82,7 @@ def _problem_errors(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[Fiel
 
 
 def _contender_errors(
-    where: str, contender: ContenderSpec, catalogue: Catalogue
+    where: str, contender: ContenderSpec, catalogue: Catalogue, search: Search
 ) -> Iterator[FieldError]:
     entry = catalogue.optimizer(contender.optimizer)
     if entry is None:
@@ -91,7 +93,7 @@ def _contender_errors(
         )
         return
     yield from _setting_errors(f"{where}.settings", contender.settings, entry)
-    yield from _space_errors(f"{where}.space", contender, entry)
+    yield from _space_errors(f"{where}.space", contender, entry, search)
 
 
 def _setting_errors(
@@ -111,21 +113,51 @@ def _setting_errors(
 
 
 def _space_errors(
-    where: str, contender: ContenderSpec, entry: OptimizerEntry
+    where: str, contender: ContenderSpec, entry: OptimizerEntry, search: Search
 ) -> Iterator[FieldError]:
-    searchable = tuple(setting.name for setting in entry.settings if setting.kind == "float")
     for name, dimension in (contender.space or {}).items():
         setting = entry.setting(name)
-        if setting is None or name not in searchable:
+        if setting is None or not _searchable(setting, dimension):
+            kind = "list" if isinstance(dimension, Values) else "range"
             yield FieldError(
                 field=f"{where}.{name}",
-                message=f"{entry.name} has no setting {name!r} that can be searched",
-                allowed=searchable,
+                message=f"{entry.name} has no setting {name!r} that can be searched in a {kind}",
+                allowed=tuple(s.name for s in entry.settings if _searchable(s, dimension)),
             )
         elif name in contender.settings:
             yield FieldError(
                 field=f"{where}.{name}", message="is fixed in settings; give one of the two"
             )
         else:
-            refusals = filter(None, map(setting.refusal, dimension.bounds))
-            yield from (FieldError(field=f"{where}.{name}", message=text) for text in refusals)
+            yield from _dimension_errors(f"{where}.{name}", dimension, setting)
+    yield from _grid_errors(where, searched(contender, entry), search)
+
+
+def _searchable(setting: Setting, dimension: Dimension) -> bool:
+    """A list can hold values of any setting; a range has numbers that are not whole."""
+    return isinstance(dimension, Values) or setting.kind == "float"
+
+
+def _dimension_errors(where: str, dimension: Dimension, setting: Setting) -> Iterator[FieldError]:
+    if isinstance(dimension, Values):
+        for position, value in enumerate(dimension.values):
+            if refusal := setting.refusal(value):
+                field = f"{where}.values[{position}]"
+                yield FieldError(field=field, message=refusal, allowed=setting.choices)
+    else:
+        refusals = filter(None, map(setting.refusal, dimension.bounds))
+        yield from (FieldError(field=where, message=text) for text in refusals)
+
+
+def _grid_errors(where: str, space: Space, search: Search) -> Iterator[FieldError]:
+    """A range belongs to a grid where it says how many values it gives, and only then."""
+    for name, dimension in space.items():
+        if search is Search.GRID and grid_values(dimension) is None:
+            yield FieldError(
+                field=f"{where}.{name}",
+                message="a grid needs {values: [...]}, or points: N beside the range",
+            )
+        elif search is not Search.GRID and isinstance(dimension, Range) and dimension.points:
+            yield FieldError(
+                field=f"{where}.{name}.points", message=f"is for search: grid, not {search}"
+            )

@@ -8,7 +8,7 @@ from service.contracts.catalogue.contenders import searched
 from service.contracts.events import MetricPoint
 from service.contracts.plan import Point
 from service.contracts.report import ContenderReport, Interval, TimeTo, TuningCost
-from service.contracts.space import Dimension, LogRange, Space
+from service.contracts.space import Dimension, Space, Values, is_number
 from service.contracts.spec import ContenderSpec, Outcome
 from service.contracts.states import TrialState
 from service.domain.results import TrialResult
@@ -109,15 +109,12 @@ def _time_to(runs: Sequence[Run], axis: Outcome, target: float | None) -> TimeTo
 def _at_bounds(point: Point, space: Space) -> Iterator[str]:
     for name, value in point.items():
         dimension = space.get(name)
-        if dimension is not None and isinstance(value, int | float):
-            share = _share(float(value), dimension)
-            if not EDGE < share < 1 - EDGE:
-                yield name
+        if dimension is not None and is_number(value) and _is_at_a_bound(value, dimension):
+            yield name
 
 
-def _share(value: float, dimension: Dimension) -> float:
-    """How far along its scale the value lies, from 0 to 1."""
-    low, high = dimension.bounds
-    if isinstance(dimension, LogRange):
-        return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
-    return (value - low) / (high - low)
+def _is_at_a_bound(value: float, dimension: Dimension) -> bool:
+    """Whether the value lies near an end of its range, or is an end of its list of numbers."""
+    if isinstance(dimension, Values):
+        return dimension.bounds is not None and value in dimension.bounds
+    return not EDGE < dimension.share(value) < 1 - EDGE

@@ -49,11 +49,12 @@ def _contenders(findings: Findings) -> Iterator[str]:
         if name in findings.out:
             yield f"{title} is out: none of its {report.tuning.trials} tuning trials ended well"
         for setting in report.at_bounds:
-            low, high = report.space[setting].bounds
+            bounds = report.space[setting].bounds
+            assert bounds is not None, "only what has bounds has an edge"
             value = numbers.setting((report.settings or {})[setting])
             yield (
                 f"{title}: the chosen {setting} = {value} lies at the edge of its space "
-                f"[{low:g}, {high:g}]; a wider space may hold a better one"
+                f"[{bounds[0]:g}, {bounds[1]:g}]; a wider space may hold a better one"
             )
         if report.diverged:
             yield f"{title}: {report.diverged} of {report.runs} runs of the finals diverged"

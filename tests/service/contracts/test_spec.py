@@ -18,6 +18,7 @@ GOOD = {
 }
 
 
+FULL = {"linear": [0.1, 0.8], "points": 100}
 MANY = [{"optimizer": name} for name in ("kbfgs", "adam", "sgd")]
 
 
@@ -34,6 +35,10 @@ def sgd(**fields: object) -> dict[str, object]:
     return {"contenders": [{"optimizer": "sgd", **fields}]}
 
 
+def grid(**space: object) -> dict[str, object]:
+    return {**sgd(space=space), "tuning": {"search": "grid"}}
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
@@ -48,7 +53,28 @@ def sgd(**fields: object) -> dict[str, object]:
         ({"budget": {"epochs": 0}}, "budget.epochs", "got 0"),
         ({"budget": {}}, "budget.epochs", "required"),
         ({"tuning": {"trials": 12}}, "tuning.trials", "the nearest are 8 and 16"),
-        ({"tuning": {"search": "guess"}}, "tuning.search", "sobol"),
+        ({"tuning": {"search": "guess"}}, "tuning.search", "sobol random grid"),
+        ({"tuning": {"search": "grid", "trials": 8}}, "tuning.trials", "left out"),
+        ({"tuning": {"search": "random", "trials": None}}, "tuning.trials", "whole number"),
+        ({"tuning": {"search": "grid"}}, "contenders[0].space.lr", "a grid needs {values: [...]}"),
+        (grid(lr={"log": [0.1, 1]}), "contenders[0].space.lr", "or points: N beside the range"),
+        (grid(lr={"log": [0.1, 1], "points": 1}), "contenders[0].space.lr.points", "got 1"),
+        (grid(lr={"values": []}), "contenders[0].space.lr.values", "1 to 100 entries"),
+        (grid(lr={"values": [0.1, 0.1]}), "contenders[0].space.lr.values", "0.1 twice"),
+        (grid(lr={"values": [0.1, -1]}), "contenders[0].space.lr.values[1]", "must be > 0, got -1"),
+        (grid(lr={"values": [0.1, None]}), "contenders[0].space.lr.values[1]", "got None"),
+        (grid(speed={"values": [1]}), "contenders[0].space.speed", "in a list lr momentum"),
+        (grid(lr=[0.1, 1]), "contenders[0].space.lr", "{linear: [low, high]} or {values: [...]}"),
+        (
+            grid(lr=FULL, momentum=FULL, weight_decay=FULL),
+            "contenders",
+            "1,000,000 points on each problem",
+        ),
+        (
+            sgd(space={"lr": {"log": [0.1, 1], "points": 3}}),
+            "contenders[0].space.lr.points",
+            "for search: grid, not sobol",
+        ),
         ({"verdict": {"outcome": "beauty"}}, "verdict.outcome", "training_seconds"),
         ({"verdict": {"target": "low"}}, "verdict.target", "relative"),
         ({"batch_size": 5000}, "batch_size", "4000"),
@@ -107,6 +133,8 @@ def test_the_demo_is_a_good_spec() -> None:
         {"resources": {"cpus": 0.1}},
         {"resources": {"cpus": 3.9, "threads": 3}},
         {"tuning": {"trials": 2048}, "contenders": MANY},
+        {"tuning": {"trials": 3333, "search": "random"}, "contenders": MANY},
+        {**grid(lr=FULL, momentum=FULL), "seeds": 1},
         {"budget": {"epochs": 5208}},
     ],
 )

@@ -22,6 +22,11 @@ from tests.support.comparisons import PROBLEM, a_spec
 CATALOGUE = built_in()
 CHOSEN = {"kbfgs": {"lr": 0.3}, "adam": {"lr": 0.001}, "sgd": {"lr": 0.1}}
 
+GRIDS = [
+    {"optimizer": "sgd", "space": {"lr": {"values": [0.1, 0.3, 1]}}},
+    {"optimizer": "adam", "space": {"lr": {"values": [0.001, 0.01]}}},
+]
+
 
 def points_of(spec: ComparisonSpec) -> dict[str | None, list[dict[str, object]]]:
     return {
@@ -194,6 +199,14 @@ def test_the_preview_counts_exactly_what_will_run() -> None:
     assert shown.warnings == ()
 
 
+def test_the_preview_of_grids_counts_and_shows_their_points() -> None:
+    spec = a_spec(contenders=GRIDS, tuning={"search": "grid"}, seeds=6, budget={"epochs": 5})
+    shown = preview(spec, CATALOGUE)
+    assert [study.trials for study in shown.studies] == [3, 2, 12]
+    assert shown.epochs == 17 * 5
+    assert shown.studies[1].points == ({"lr": 0.001}, {"lr": 0.01})
+
+
 @pytest.mark.parametrize(
     ("contenders", "seeds"), [(1, 1), (2, 6), (3, 7), (4, 8), (6, 10), (32, 15)]
 )
@@ -216,6 +229,11 @@ def test_the_fewest_seeds_at_which_a_winner_is_possible(contenders: int, seeds: 
             "no searched settings",
         ),
         ({"tuning": {"trials": 1}}, "a single point"),
+        (
+            {"tuning": {"search": "grid"}, "contenders": GRIDS},
+            "the searches are not equal: points of the grids are sgd 3 and adam 2",
+        ),
+        ({"tuning": {"trials": 4}, "contenders": GRIDS}, "sgd draws 4 points from 3"),
     ],
 )
 def test_the_preview_warns(fields: dict[str, object], words: str) -> None:

@@ -239,6 +239,23 @@ def test_a_chosen_value_near_a_bound_is_reported() -> None:
         assert judged(results(spec, [trial])).contenders[0].at_bounds == expected
 
 
+def test_the_end_of_a_list_of_numbers_is_a_bound_and_a_word_is_none() -> None:
+    space = {
+        "lr": {"values": [0.3, 0.1, 1]},
+        "damping": {"values": [0.1]},
+        "safeguard": {"values": [True, False]},
+    }
+    spec = a_spec(contenders=[{"optimizer": "kbfgs", "space": space}], tuning={"search": "grid"})
+    for lr, expected in ((0.1, ("lr",)), (1, ("lr",)), (0.3, ())):
+        point = {"lr": lr, "damping": 0.1, "safeguard": True}
+        report = judged(
+            results(spec, [a_trial("kbfgs", [9, 8], kind=StudyKind.TUNING, point=point)])
+        )
+        assert report.contenders[0].at_bounds == expected
+        told = [text for text in report.warnings if "edge of its space [0.1, 1]" in text]
+        assert len(told) == len(expected)
+
+
 def test_a_leader_that_is_not_sure_yet_is_told_how_many_seeds_more() -> None:
     noise = [0.7, 1.3, 0.8, 1.2, 0.6, 0.9, 1.0, 1.1]
     report = judged(reaching(a_spec(), {"kbfgs": [5 * n for n in noise], "adam": [6.0] * 8}))

@@ -74,6 +74,27 @@ def test_nothing_is_fetched_and_nothing_is_run(text: str) -> None:
     assert not re.search(r"url\((?!#)", text)
 
 
+@pytest.mark.parametrize(
+    ("tuning", "space", "told"),
+    [
+        ({"trials": 4}, {"lr": {"log": [0.1, 1]}}, ["4 Sobol points", "lr from 0.1 to 1 (log-un"]),
+        ({"search": "random", "trials": 3}, {"lr": {"linear": [0.1, 1]}}, ["3 random points"]),
+        (
+            {"search": "grid"},
+            {"damping": {"log": [0.1, 1], "points": 3}, "lr": {"values": [0.3, 1]}},
+            ["a grid for each contender", "damping 3 from 0.1 to 1 (log); lr one of 0.3, 1"],
+        ),
+    ],
+)
+def test_the_search_and_the_spaces_are_told(
+    tuning: dict[str, object], space: dict[str, object], told: list[str]
+) -> None:
+    spec = a_spec(contenders=[{"optimizer": "kbfgs", "space": space}], tuning=tuning)
+    words = Page(page_of(results(spec, searched(spec)))).words
+    for text in told:
+        assert text in words
+
+
 def test_what_people_wrote_is_text_not_markup(text: str) -> None:
     assert "<K-BFGS>" not in text
     assert "<K-BFGS> & friends" in Page(text).words
