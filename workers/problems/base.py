@@ -7,13 +7,13 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from workers.data import DataMissing
+
+__all__ = ["DataMissing", "Problem", "Split", "Splits", "UnknownProblem"]
+
 
 class UnknownProblem(LookupError):
     """The catalogue names a problem that these workers cannot build."""
-
-
-class DataMissing(RuntimeError):
-    """The problem's data is not there or not what it should be; the text says what to do."""
 
 
 @dataclass(frozen=True)
