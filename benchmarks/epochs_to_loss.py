@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     plan_path = options.out / "drawn.json"
     plan_path.write_text(planning.plan(spec, built_in()).model_dump_json(), encoding="utf-8")
     run_local(plan_path, options.out)
-    results = read_results(options.out).trials
+    results = read_results(options.out, built_in()).trials
     _print_search(spec, results)
     _print_finals(spec, [result for result in results if result.kind is StudyKind.FINALS])
 

@@ -76,11 +76,17 @@ def build(settings: Settings) -> Service:
     return assemble(settings, engine)
 
 
-def assemble(settings: Settings, engine: Engine, *, clock: Clock | None = None) -> Service:
+def assemble(
+    settings: Settings,
+    engine: Engine,
+    *,
+    clock: Clock | None = None,
+    catalogue: Catalogue | None = None,
+) -> Service:
     """The service on an open database that is known to fit."""
     units: Units = SqlUnits(engine)
     time = clock or SystemClock()
-    catalogue = built_in()
+    catalogue = catalogue or built_in()
     limits = AttemptLimits()
     progress = Progress(units, catalogue, time, score_results)
     return Service(

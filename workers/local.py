@@ -44,14 +44,15 @@ def run_local(plan_path: Path, folder: Path) -> None:
         raise RunRefused(f"{error.filename or folder}: {error.strerror or error}") from error
 
 
-def read_results(folder: Path) -> ComparisonResults:
+def read_results(folder: Path, catalogue: Catalogue) -> ComparisonResults:
     """What became of every trial of the run in this folder.
 
     Raises:
         RunRefused: If the folder's files are not those of a run.
     """
     events = (line.event for line in _read_events(folder / "events.jsonl"))
-    return replay(_read_plan(folder / "plan.json"), events, comparison_id=LOCAL_COMPARISON)
+    plan = _read_plan(folder / "plan.json")
+    return replay(plan, events, catalogue, comparison_id=LOCAL_COMPARISON)
 
 
 def _run(plan_path: Path, folder: Path) -> None:
@@ -121,7 +122,7 @@ class _Chain:
         study = planning.plan_finals(
             self._plan.spec,
             problem,
-            selection.select(read_results(self._folder), problem),
+            selection.select(self._results(), problem, self._catalogue),
             self._plan.seeds,
             study_number=1 + max(study.number for study in studies),
             first_trial_number=1 + max(trial.number for one in studies for trial in one.trials),
@@ -129,6 +130,9 @@ class _Chain:
         self._plan = self._plan.model_copy(update={"studies": (*studies, study)})
         self._write_plan()
         return study
+
+    def _results(self) -> ComparisonResults:
+        return read_results(self._folder, self._catalogue)
 
     def _continued(self, plan: Plan) -> Plan:
         """The folder's plan, which may have finals already, if it is this one."""

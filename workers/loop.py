@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from service.contracts.base import SettingValue
 from service.contracts.events import MetricPoint
 from workers.clock import ClockReading, TrainingClock, synchronizer
+from workers.evaluation import evaluate_splits
 from workers.optimizers import build_optimizer, wants_warm_start, warm_start
 from workers.problems.base import Augmenting, Problem, Split
 from workers.seeding import epoch_order, initial_weights, seed_training
 from workers.step import optimization_step
 
-EVALUATION_ROWS = 1000
 REHEARSED_STEPS = 3
 """Steps on a throw-away model before the clock starts."""
 
@@ -198,7 +198,7 @@ class TrainingRun:
 
     def _measure(self) -> MetricPoint:
         """The figures at these weights, with the clock standing still."""
-        train_loss, test_loss = (self._mean_loss(split) for split in self._splits)
+        figures = evaluate_splits(self._model, self._problem, self._data)
         reading = self._clock.read()
         return MetricPoint(
             epoch=self._epoch,
@@ -207,30 +207,11 @@ class TrainingRun:
             elapsed_seconds=reading.elapsed,
             process_seconds=reading.process,
             gradient_evaluations=self._evaluations,
-            train_loss=_finite(train_loss),
-            test_loss=_finite(test_loss),
+            **figures,
         )
-
-    @property
-    def _splits(self) -> tuple[Split, Split]:
-        return self._data.train, self._data.test
-
-    @torch.no_grad()
-    def _mean_loss(self, split: Split) -> float:
-        """Mean loss over all rows, in eval mode, summed up in float64."""
-        self._model.eval()
-        total = torch.zeros((), dtype=torch.float64, device=self._run.device)
-        for batch in split.cut(EVALUATION_ROWS):
-            loss: Tensor = self._problem.loss(self._model(batch.inputs), batch.targets)
-            total += loss.double() * len(batch)
-        return total.item() / len(split)
 
     def _clock_from(self, start: ClockReading) -> TrainingClock:
         return TrainingClock(synchronizer(self._run.device), start=start)
-
-
-def _finite(loss: float) -> float | None:
-    return loss if math.isfinite(loss) else None
 
 
 def _shown(loss: float | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from service.commands.errors import Refused, cannot_read, cannot_write
-from service.contracts.catalogue import built_in
+from service.contracts.catalogue import Catalogue, built_in
 from service.contracts.errors import first_error
 from service.contracts.event_lines import LOCAL_COMPARISON, LineRefused, parse_events
 from service.contracts.plan import Plan
@@ -36,8 +36,9 @@ def run(args: argparse.Namespace) -> None:
     from service.exports.text import render_text
 
     folder: Path = args.folder
-    results = read_folder(folder)
-    report = score(results, built_in(), now=datetime.now(UTC))
+    catalogue = built_in()
+    results = read_folder(folder, catalogue)
+    report = score(results, catalogue, now=datetime.now(UTC))
     _write(folder / "report.json", report.model_dump_json(indent=2))
     _write(folder / "report.html", render_html(report, results))
     sys.stdout.write(render_text(report))
@@ -51,7 +52,7 @@ def _write(path: Path, text: str) -> None:
         raise cannot_write(path, error) from error
 
 
-def read_folder(folder: Path) -> ComparisonResults:
+def read_folder(folder: Path, catalogue: Catalogue) -> ComparisonResults:
     """The results of a local run from its plan.json and events.jsonl.
 
     Raises:
@@ -71,4 +72,5 @@ def read_folder(folder: Path) -> ComparisonResults:
         raise cannot_read(path, error) from error
     except LineRefused as error:
         raise Refused(f"{path}:{error}") from error
-    return replay(plan, (line.event for line in lines), comparison_id=LOCAL_COMPARISON)
+    events = (line.event for line in lines)
+    return replay(plan, events, catalogue, comparison_id=LOCAL_COMPARISON)

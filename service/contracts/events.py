@@ -6,7 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service.contracts.base import Contract
+from service.contracts.metrics import Metric
 from service.contracts.states import FailureKind
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class MetricPoint(Contract):
@@ -26,8 +29,19 @@ class MetricPoint(Contract):
     """Backward passes in units of one mini-batch; an epoch of K-BFGS has up to two a step."""
     train_loss: float | None
     """Mean loss over the whole training set at these weights, in eval mode."""
+    validation_loss: float | None = None
+    """Mean loss over the validation rows; None where the problem has none."""
     test_loss: float | None = None
     """Mean loss over the test set; never used for selection."""
+    train_accuracy: Share | None = None
+    """Share of the training rows that are right; None where rows have no classes."""
+    validation_accuracy: Share | None = None
+    test_accuracy: Share | None = None
+
+    def value(self, metric: Metric) -> float | None:
+        """The figure of that name; None where it is not finite or not measured."""
+        figure: float | None = getattr(self, metric)
+        return figure
 
 
 class Environment(Contract):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from service.contracts.base import Contract, Name, SettingValue
+from service.contracts.metrics import SelectionMetric
 from service.contracts.space import Space, grid_size
 
 MOST_TUNING_TRIALS = 10_000
@@ -70,7 +71,8 @@ class TuningSpec(Contract):
     trials: Annotated[int, Field(ge=1, le=4096)] | None = None
     """Points a contender, 16 by default. Sobol takes a power of two, which keeps its points
     balanced; a grid takes none: it has as many points as its space."""
-    metric: Literal["train_loss"] = "train_loss"
+    metric: SelectionMetric | None = None
+    """The loss that points are chosen by and that decides; each problem's own by default."""
 
     @model_validator(mode="before")
     @classmethod

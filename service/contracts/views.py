@@ -29,7 +29,7 @@ class ContenderProgress(Contract):
     diverged: int
     failed: int
     best_loss: float | None
-    """Lowest training loss so far, over all of its trials."""
+    """Lowest deciding loss so far, over all of its trials."""
     worker_seconds: float
 
 
@@ -101,11 +101,17 @@ class TrialView(Contract):
     attempt: int
     epochs_done: int
     best_loss: float | None
+    """Lowest loss so far of those that points are chosen by: training loss, or validation loss."""
     final_loss: float | None
+    """That loss at its last epoch."""
     training_seconds: float | None
     worker_seconds: float | None
     started_at: datetime | None
     ended_at: datetime | None
+
+
+Curve = tuple[float | None, ...]
+"""A metric epoch by epoch; empty where the trial has not measured it."""
 
 
 class Series(Contract):
@@ -122,8 +128,12 @@ class Series(Contract):
     step: tuple[int, ...]
     training_seconds: tuple[float, ...]
     elapsed_seconds: tuple[float, ...]
-    train_loss: tuple[float | None, ...]
-    test_loss: tuple[float | None, ...]
+    train_loss: Curve
+    validation_loss: Curve = ()
+    test_loss: Curve = ()
+    train_accuracy: Curve = ()
+    validation_accuracy: Curve = ()
+    test_accuracy: Curve = ()
 
 
 class StudyPreview(Contract):

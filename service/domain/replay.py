@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from service.contracts.catalogue import Catalogue
 from service.contracts.events import (
     Environment,
     Event,
@@ -18,7 +19,9 @@ from service.domain.results import ComparisonResults, TrialResult
 from service.domain.selection import select
 
 
-def replay(plan: Plan, events: Iterable[Event], *, comparison_id: str) -> ComparisonResults:
+def replay(
+    plan: Plan, events: Iterable[Event], catalogue: Catalogue, *, comparison_id: str
+) -> ComparisonResults:
     """What became of every planned trial.
 
     An epoch that was told again replaces what was told before; a trial that went on from a
@@ -27,6 +30,7 @@ def replay(plan: Plan, events: Iterable[Event], *, comparison_id: str) -> Compar
     Args:
         plan: The plan, with its finals where they were planned.
         events: What the workers told, in order.
+        catalogue: Where each problem's deciding loss is found.
         comparison_id: The comparison whose trials the events name.
 
     Returns:
@@ -45,7 +49,7 @@ def replay(plan: Plan, events: Iterable[Event], *, comparison_id: str) -> Compar
         comparison_id=comparison_id, spec=plan.spec, trials=trials, complete=False
     )
     complete = all(trial.state in ENDED_TRIALS for trial in trials) and all(
-        _finals_planned(plan, problem) or not select(results, problem)
+        _finals_planned(plan, problem) or not select(results, problem, catalogue)
         for problem in plan.spec.problems
     )
     return ComparisonResults(

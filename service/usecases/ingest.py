@@ -11,6 +11,7 @@ from service.contracts.events import (
     TrialPoint,
     TrialStarted,
 )
+from service.contracts.metrics import Metric
 from service.contracts.states import FailureKind, TrialState
 from service.domain.errors import NotFound, TransitionRefused
 from service.domain.ports import UnitOfWork
@@ -27,6 +28,8 @@ class Ingest:
     unit: UnitOfWork
     ledger: Ledger
     study: StudyRecord
+    metric: Metric
+    """The loss of the figures: the one that decides on the study's problem."""
     limits: AttemptLimits
     _trials: dict[str, TrialRecord] = field(default_factory=dict)
     _points: dict[tuple[int, int], MetricPoint] = field(default_factory=dict)
@@ -70,7 +73,7 @@ class Ingest:
             )
         self._points[trial.key, event.point.step] = event.point
         ended = trial.ended_at is not None
-        self._note(trial, following_figures(self._known(trial), event.point, ended=ended))
+        self._note(trial, self._following(self._known(trial), event.point, ended=ended))
 
     def _started(self, event: TrialStarted) -> None:
         trial = self._trials[event.trial_id]
@@ -92,7 +95,7 @@ class Ingest:
             worker_seconds=trial.worker_seconds,
         )
         for point in kept:
-            figures = following_figures(figures, point, ended=False)
+            figures = self._following(figures, point, ended=False)
         self._note(trial, figures)
         self._trials[trial.id] = replace(
             trial, state=TrialState.RUNNING, attempt=self.study.attempt, started_at=event.at
@@ -130,28 +133,27 @@ class Ingest:
         self._points.clear()
         self._changed.clear()
 
+    def _following(self, before: TrialFigures, point: MetricPoint, *, ended: bool) -> TrialFigures:
+        """The figures of a trial after one more point.
 
-def following_figures(before: TrialFigures, point: MetricPoint, *, ended: bool) -> TrialFigures:
-    """The figures of a trial after one more point.
-
-    An earlier point than the last one known changes the best loss alone, and the highest step
-    never falls. While a trial runs, the
-    seconds since it began stand for what it costs; its end says it exactly.
-    """
-    losses = [loss for loss in (before.best_loss, point.train_loss) if loss is not None]
-    best = min(losses, default=None)
-    if before.last_step is not None and point.step < before.last_step:
-        return replace(before, best_loss=best)
-    highest = point.step if before.highest_step is None else max(before.highest_step, point.step)
-    return TrialFigures(
-        last_step=point.step,
-        highest_step=highest,
-        epochs_done=point.epoch,
-        best_loss=best,
-        final_loss=point.train_loss,
-        training_seconds=point.training_seconds,
-        worker_seconds=before.worker_seconds if ended else point.elapsed_seconds,
-    )
+        An earlier point than the last one known changes the best loss alone, and the highest step
+        never falls. While a trial runs, the seconds since it began stand for what it costs; its
+        end says it exactly.
+        """
+        loss = point.value(self.metric)
+        best = min((one for one in (before.best_loss, loss) if one is not None), default=None)
+        if before.last_step is not None and point.step < before.last_step:
+            return replace(before, best_loss=best)
+        highest = max(before.highest_step or 0, point.step)
+        return TrialFigures(
+            last_step=point.step,
+            highest_step=highest,
+            epochs_done=point.epoch,
+            best_loss=best,
+            final_loss=loss,
+            training_seconds=point.training_seconds,
+            worker_seconds=before.worker_seconds if ended else point.elapsed_seconds,
+        )
 
 
 def _stored_figures(trial: TrialRecord) -> TrialFigures:

@@ -138,7 +138,7 @@ class Progress:
         trials_each = len(spec.contenders) * spec.seeds
         planned: list[PlannedStudy] = []
         for problem in ready:
-            chosen = select(results, problem)
+            chosen = select(results, problem, self.catalogue)
             if chosen:
                 index = spec.problems.index(problem)
                 finals = plan_finals(

@@ -16,6 +16,7 @@ from service.domain.errors import Forbidden, NotFound, StaleAttempt
 from service.domain.planning import study_assignment
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import ComparisonRecord, StudyRecord
+from service.domain.selection import deciding_metric
 from service.domain.tokens import StudyClaim, verify
 from service.usecases.endings import AttemptLimits
 from service.usecases.ingest import Ingest
@@ -103,7 +104,8 @@ class Studies:
                     raise _stale(study, batch.attempt)
                 with Ledger(unit, comparison.id, actor=ACTOR, clock=self.clock) as ledger:
                     study = self._heard(unit, ledger, study)
-                    Ingest(unit, ledger, study, self.limits).take(batch)
+                    metric = deciding_metric(comparison.spec, study.problem, self.catalogue)
+                    Ingest(unit, ledger, study, metric, self.limits).take(batch)
         if ends:
             self.progress.advance(study.comparison_id)
         return EventReceipt(accepted=len(batch.events))

@@ -4,8 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from service.contracts.events import MetricPoint
+from service.contracts.metrics import Metric
 from service.contracts.states import StudyKind
-from service.contracts.views import Series, TrialView
+from service.contracts.views import Curve, Series, TrialView
 from service.domain.errors import NotFound
 from service.domain.ports import UnitOfWork, Units
 from service.domain.records import TrialRecord
@@ -83,9 +84,14 @@ def _series(trial: TrialRecord, points: tuple[MetricPoint, ...]) -> Series:
         step=tuple(point.step for point in points),
         training_seconds=tuple(point.training_seconds for point in points),
         elapsed_seconds=tuple(point.elapsed_seconds for point in points),
-        train_loss=tuple(point.train_loss for point in points),
-        test_loss=tuple(point.test_loss for point in points),
+        **{metric.value: _curve(points, metric) for metric in Metric},
     )
+
+
+def _curve(points: tuple[MetricPoint, ...], metric: Metric) -> Curve:
+    """A metric epoch by epoch; nothing where no point has it, as most problems lack some."""
+    curve = tuple(point.value(metric) for point in points)
+    return () if all(value is None for value in curve) else curve
 
 
 def _check(unit: UnitOfWork, comparison_id: str) -> None:

@@ -29,6 +29,7 @@ from service.domain.ports import Job, JobRequest, JobStatus, RunnerUnreachable
 from service.domain.records import Actor, Capacity, Node, Role
 from service.domain.tokens import StudyClaim
 from service.settings import Settings
+from tests.support.catalogues import with_classes
 
 PERSON = Actor("ada", Role.SUBMITTER, "ada-key")
 HERE = Environment(hostname="here", device="cpu", python="3.11", torch="2.13", threads=1)
@@ -250,7 +251,8 @@ class ControlPlane:
 def control_plane(engine: Engine, folder: Path) -> ControlPlane:
     """A service on the engine's database, which has the newest schema."""
     clock = HeldClock()
-    service = assemble(Settings(home=folder / "home"), engine, clock=clock)
+    settings = Settings(home=folder / "home")
+    service = assemble(settings, engine, clock=clock, catalogue=with_classes())
     cluster, web = FakeCluster(clock), FakeWeb()
     dispatcher = _dispatcher(service, clock, cluster, web)
     return ControlPlane(service, clock, cluster, web, dispatcher, engine)

@@ -49,6 +49,32 @@ class TinyAutoencoder:
         return outputs.detach() + torch.randn_like(outputs)
 
 
+class TinyClassifier:
+    """Three classes of 4-vectors: 40 rows to train, 15 to validate and 10 to test on."""
+
+    name = "tiny-classes"
+
+    def build_model(self) -> nn.Module:
+        return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3))
+
+    def load(self, device: torch.device) -> Splits:
+        generator = torch.Generator().manual_seed(7)
+        rows = torch.randn(65, 4, generator=generator).to(device)
+        classes = rows[:, :3].argmax(dim=1)
+        cut = zip(rows.split([40, 15, 10]), classes.split([40, 15, 10]), strict=True)
+        train, validation, test = (Split(*part) for part in cut)
+        return Splits(train=train, validation=validation, test=test)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(outputs, targets)
+
+    def correct(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs.argmax(dim=1) == targets).sum()
+
+    def sample_targets(self, outputs: Tensor) -> Tensor:
+        return torch.multinomial(outputs.detach().softmax(dim=1), 1)[:, 0]
+
+
 def tiny(name: str) -> Problem:
     """The problem of a :class:`Trial` under test, whatever the plan calls it."""
     return TinyAutoencoder()

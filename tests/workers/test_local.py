@@ -61,7 +61,7 @@ def test_it_searches_chooses_and_runs_the_finals(tmp_path):
     written = Plan.model_validate_json((out / "plan.json").read_bytes())
     kinds = [study.kind for study in written.studies]
     assert kinds == [StudyKind.TUNING, StudyKind.TUNING, StudyKind.FINALS]
-    read = read_results(out)
+    read = read_results(out, built_in())
     results = read.trials
     assert read.complete
     assert [result.state.value for result in results] == ["finished"] * 4

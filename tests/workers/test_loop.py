@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from tests.support.tiny_training import OPTIMIZERS, TinyAutoencoder, settings_of
+from service.contracts.metrics import Metric
+from tests.support.tiny_training import OPTIMIZERS, TinyAutoencoder, TinyClassifier, settings_of
 from workers.loop import REHEARSED_STEPS, BadSetting, Cancelled, Diverged, RunSettings, TrainingRun
 from workers.problems import Split, build_problem
 
@@ -97,13 +98,6 @@ def test_the_reported_loss_is_the_mean_over_the_whole_set_at_fixed_weights():
         targets = train.targets.double()
         pixels = logits.clamp(min=0) - logits * targets + torch.log1p((-logits.abs()).exp())
     assert run.begin().train_loss == pytest.approx(pixels.sum(1).mean().item(), rel=1e-5)
-
-
-def test_a_set_that_does_not_divide_into_chunks_is_averaged_by_rows(monkeypatch):
-    monkeypatch.setattr("workers.loop.EVALUATION_ROWS", 7)
-    in_chunks = run_of().begin().train_loss
-    monkeypatch.setattr("workers.loop.EVALUATION_ROWS", 1000)
-    assert in_chunks == pytest.approx(run_of().begin().train_loss, rel=1e-6)
 
 
 def test_losses_are_measured_in_eval_mode_and_training_goes_on_in_train_mode():
@@ -240,3 +234,13 @@ def test_training_rows_are_shown_as_their_seed_epoch_and_index_say():
 
 def test_losses_are_measured_on_rows_as_they_are():
     assert run_of(problem=Shifted()).begin().train_loss == run_of().begin().train_loss
+
+
+def test_every_point_has_the_metrics_that_the_problem_has():
+    run = run_of(problem=TinyClassifier())
+    first, second = run.begin(), run.epoch()
+    for metric in Metric:
+        assert getattr(first, metric) is not None, metric
+    assert second.validation_loss != first.validation_loss
+    assert run_of().begin().validation_loss is None
+    assert run_of().begin().train_accuracy is None

@@ -26,7 +26,7 @@ def check(spec: ComparisonSpec, catalogue: Catalogue) -> None:
     Raises:
         SpecRefused: With every field that is wrong and what is allowed there.
     """
-    errors = list(_problem_errors(spec, catalogue))
+    errors = [*_problem_errors(spec, catalogue), *_metric_errors(spec, catalogue)]
     for index, contender in enumerate(spec.contenders):
         errors.extend(
             _contender_errors(f"contenders[{index}]", contender, catalogue, spec.tuning.search)
@@ -79,6 +79,18 @@ def _problem_errors(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[Fiel
                 message=f"must be <= {entry.training_rows}, the rows of {name}, "
                 f"got {spec.batch_size}",
             )
+
+
+def _metric_errors(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[FieldError]:
+    metric = spec.tuning.metric
+    entries = [entry for entry in map(catalogue.problem, spec.problems) if entry is not None]
+    lacking = [entry.name for entry in entries if metric not in (None, *entry.selectable)]
+    if lacking:
+        yield FieldError(
+            field="tuning.metric",
+            message=f"{', '.join(lacking)} has no validation rows, got {metric!r}",
+            allowed=("train_loss",),
+        )
 
 
 def _contender_errors(

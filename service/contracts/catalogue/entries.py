@@ -1,8 +1,11 @@
 """What the catalogue says of a problem, of an optimizer and of an optimizer's settings."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
 
 from service.contracts.base import Contract, Name, SettingValue
+from service.contracts.metrics import Metric, SelectionMetric
 from service.contracts.space import Space
 
 
@@ -71,6 +74,17 @@ class OptimizerEntry(Contract):
         return next((setting for setting in self.settings if setting.name == name), None)
 
 
+def _measured(fields: dict[str, Any]) -> tuple[Metric, ...]:
+    """The metrics that follow from a problem's splits and classes."""
+    rows = {
+        "train": fields.get("training_rows"),
+        "validation": fields.get("validation_rows"),
+        "test": fields.get("test_rows"),
+    }
+    kinds = ("loss",) if fields.get("classes") is None else ("loss", "accuracy")
+    return tuple(Metric(f"{split}_{kind}") for kind in kinds for split in rows if rows[split])
+
+
 class ProblemEntry(Contract):
     """A problem that comparisons can name."""
 
@@ -81,11 +95,37 @@ class ProblemEntry(Contract):
     batch_size: int
     epochs: int
     """The usual budget."""
-    training_rows: int
-    test_rows: int
-    selection_metric: Literal["train_loss"]
-    """The metric by which points are chosen; never a test metric."""
+    training_rows: Annotated[int, Field(ge=1)]
+    validation_rows: Annotated[int, Field(ge=0)] = 0
+    """Rows that settings may be chosen by; 0 where there are none."""
+    test_rows: Annotated[int, Field(ge=1)]
+    """Rows that nothing is ever chosen by."""
+    classes: Annotated[int, Field(ge=2)] | None = None
+    """Among how many classes a row's right one is; None where rows have none."""
+    metrics: tuple[Metric, ...] = Field(default_factory=_measured)
+    """What is measured after each epoch; follows from the rows and the classes."""
+    selection_metric: SelectionMetric
+    """The loss that points are chosen by and that decides, unless a spec names another."""
+    targets: tuple[float, ...] = ()
+    """Values of that loss that are worth reaching, the easiest first."""
+    exchangeable_ranks: bool = True
+    """Whether several ranks with parts of a batch train as one does with all of it; not so with
+    batch norm."""
     loss: str
     """What the loss is, and whether weight decay is in it."""
     divergence_loss: float
     """A training loss above this counts as diverged."""
+
+    @property
+    def selectable(self) -> tuple[SelectionMetric, ...]:
+        """The metrics that points may be chosen by."""
+        return ("train_loss", "validation_loss") if self.validation_rows else ("train_loss",)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        measured = _measured(self.__dict__)
+        if self.metrics != measured:
+            raise ValueError(f"metrics: rows and classes make them {', '.join(measured)}")
+        if self.selection_metric not in self.selectable:
+            raise ValueError(f"selection_metric: {self.name} does not measure it")
+        return self

@@ -82,5 +82,9 @@ class Point(Base):
     gradient_evaluations: Mapped[float]
     train_loss: Mapped[float | None]
     test_loss: Mapped[float | None]
+    validation_loss: Mapped[float | None]
+    train_accuracy: Mapped[float | None]
+    validation_accuracy: Mapped[float | None]
+    test_accuracy: Mapped[float | None]
 
     __table_args__ = ({"sqlite_with_rowid": False},)

@@ -163,7 +163,7 @@ def _pairs(
 def _contender_reports(
     results: ComparisonResults, catalogue: Catalogue, problem: str, target: float | None
 ) -> dict[str, ContenderReport]:
-    chosen: dict[str, Point] = select(results, problem)
+    chosen: dict[str, Point] = select(results, problem, catalogue)
     return {
         contender.label: contender_report(
             contender,

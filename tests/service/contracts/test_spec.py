@@ -9,6 +9,7 @@ from service.contracts.plan import Plan
 from service.contracts.spec import ComparisonSpec
 from service.domain.errors import InvalidSpec
 from service.domain.planning import plan, read_spec
+from tests.support.catalogues import with_classes
 
 GOOD = {
     "name": "a comparison",
@@ -75,6 +76,8 @@ def grid(**space: object) -> dict[str, object]:
             "contenders[0].space.lr.points",
             "for search: grid, not sobol",
         ),
+        ({"tuning": {"metric": "test_loss"}}, "tuning.metric", "train_loss validation_loss"),
+        ({"tuning": {"metric": "validation_loss"}}, "tuning.metric", "no validation rows"),
         ({"verdict": {"outcome": "beauty"}}, "verdict.outcome", "training_seconds"),
         ({"verdict": {"target": "low"}}, "verdict.target", "relative"),
         ({"batch_size": 5000}, "batch_size", "4000"),
@@ -119,6 +122,16 @@ def test_a_wrong_field_is_named_with_what_is_allowed(
 
 def test_every_wrong_field_is_named_at_once() -> None:
     assert set(refused({"seeds": 0, "budget": {"epochs": 0}})) == {"seeds", "budget.epochs"}
+
+
+def test_validation_loss_is_allowed_where_every_problem_has_validation_rows() -> None:
+    wanted = {**GOOD, "tuning": {"metric": "validation_loss"}}
+    assert read_spec({**wanted, "problems": ["tiny-classes"]}, with_classes())
+    with pytest.raises(InvalidSpec) as caught:
+        read_spec({**wanted, "problems": ["tiny-classes", "mnist-5k-autoencoder"]}, with_classes())
+    (error,) = caught.value.errors
+    assert (error.field, error.allowed) == ("tuning.metric", ("train_loss",))
+    assert error.message.startswith("mnist-5k-autoencoder has no")
 
 
 def test_the_demo_is_a_good_spec() -> None:

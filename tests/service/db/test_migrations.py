@@ -4,15 +4,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
 from service.bootstrap import SchemaMismatch, build
+from service.db import migrations
 from service.db.engine import open_engine
 from service.db.migrate import check_revision, migrate
 from service.db.models import Base
+from service.db.unit_of_work import SqlUnits
 from service.settings import Settings
+from tests.support.control_plane import ControlPlane, point
 
 
 @pytest.fixture
@@ -31,6 +36,32 @@ def test_the_migrated_database_has_the_declared_tables(engine: Engine) -> None:
 
 def test_migrating_twice_changes_nothing(engine: Engine) -> None:
     assert migrate(engine) == migrate(engine)
+
+
+def test_points_keep_what_both_revisions_know(plane_on_both: ControlPlane) -> None:
+    """0001 knows the losses of training and test alone."""
+    engine, units = plane_on_both.engine, SqlUnits(plane_on_both.engine)
+    comparison_id = plane_on_both.submit()
+    measured = point(1).model_copy(update={"test_loss": 0.5, "validation_accuracy": 0.25})
+    with units.write() as unit:
+        key = unit.trials.of(comparison_id)[0].key
+        unit.points.upsert(1, [(key, measured)])
+    downgrade(engine, "0001")
+    columns = {column["name"] for column in inspect(engine).get_columns("points")}
+    assert {"train_loss", "test_loss"} < columns
+    assert not {"validation_loss", "validation_accuracy"} & columns
+    migrate(engine)
+    with units.read() as unit:
+        (found,) = unit.points.of([key])[key]
+    assert found == measured.model_copy(update={"validation_accuracy": None})
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
 
 
 def test_a_newer_database_is_refused_in_one_sentence(engine: Engine) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
+from service.contracts.metrics import Metric
 from service.contracts.plan import Seeds
 from service.contracts.states import ComparisonState, StudyState
 from service.db.engine import open_engine
@@ -47,6 +48,19 @@ def test_what_is_stored_comes_back_the_same(plane_on_both: ControlPlane) -> None
     assert trial.settings["betas"] == (0.9, 0.999)
     assert set(trial.point) == {"lr", "eps"}
     assert trial.settings.items() >= trial.point.items()
+
+
+def test_a_point_comes_back_with_each_of_its_metrics(plane_on_both: ControlPlane) -> None:
+    comparison_id = plane_on_both.submit()
+    figures = {metric: 0.1 + 0.1 * number for number, metric in enumerate(Metric)}
+    measured = point(2).model_copy(update=figures)
+    units = SqlUnits(plane_on_both.engine)
+    with units.write() as unit:
+        key = unit.trials.of(comparison_id)[0].key
+        unit.points.upsert(1, [(key, point(2))])
+        unit.points.upsert(1, [(key, measured), (key, point(3))])
+    with units.read() as unit:
+        assert unit.points.of([key])[key] == (measured, point(3))
 
 
 def test_one_of_many_claims_wins(plane_on_both: ControlPlane) -> None:

@@ -1,5 +1,6 @@
 """Submitting safely, listing in pages, the figures of progress."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.contracts.catalogue import Catalogue
-from service.contracts.events import TrialPoint
+from service.contracts.events import MetricPoint, TrialPoint
+from service.contracts.metrics import Metric
 from service.contracts.report import Report
 from service.contracts.states import ComparisonState
 from service.domain.errors import Forbidden, IdempotencyMismatch, InvalidSpec, NotFound
@@ -177,23 +179,40 @@ def test_an_interim_report_is_made_once_for_each_change_and_point(
     assert len(made) == 6
 
 
-LOSSES = st.lists(st.none() | st.floats(0, 1e6), min_size=1, max_size=60)
+LOSSES = st.none() | st.floats(0, 1e6)
+CURVES = st.lists(st.tuples(LOSSES, LOSSES), min_size=1, max_size=60)
 
 
-@given(losses=LOSSES, most=st.integers(1, 40))
-def test_a_thinned_curve_keeps_its_ends_and_extremes(losses: list[float | None], most: int) -> None:
+def extremes(points: Sequence[MetricPoint], metric: Metric) -> set[float | None]:
+    """The lowest and the highest value, None where there is one that is not finite."""
+    values = [one.value(metric) for one in points]
+    finite = [value for value in values if value is not None]
+    return {min(finite, default=None), None if None in values else max(finite)}
+
+
+@given(losses=CURVES, most=st.integers(1, 40))
+def test_a_thinned_curve_keeps_its_ends_and_each_metrics_extremes(
+    losses: list[tuple[float | None, float | None]], most: int
+) -> None:
     points = [
-        point(epoch).model_copy(update={"train_loss": loss}) for epoch, loss in enumerate(losses)
+        point(epoch).model_copy(update={"train_loss": train, "validation_loss": validation})
+        for epoch, (train, validation) in enumerate(losses)
     ]
     thin = downsample(points, most)
-    assert len(thin) <= max(most, 4)
+    assert len(thin) <= max(most, 6)
     assert (thin[0], thin[-1]) == (points[0], points[-1])
     assert list(thin) == [one for one in points if one in thin], "in order, each once"
-    finite = [one.train_loss for one in points if one.train_loss is not None]
-    kept = [one.train_loss for one in thin]
-    if finite:
-        assert min(finite) in kept
-    if None in losses:
-        assert None in kept
-    elif finite:
-        assert max(finite) in kept
+    for metric in (Metric.TRAIN_LOSS, Metric.VALIDATION_LOSS):
+        assert {one.value(metric) for one in thin} >= extremes(points, metric)
+
+
+def test_a_series_has_the_metrics_that_were_measured_alone(plane: ControlPlane) -> None:
+    comparison = plane.submit()
+    plane.tick()
+    driver = plane.driver()
+    trial = driver.assignment.trials[0].trial_id
+    measured = point(0).model_copy(update={"test_loss": 4.0, "test_accuracy": 0.25})
+    driver.send(driver.started(trial), TrialPoint(trial_id=trial, point=measured))
+    (series,) = plane.service.trials.series(comparison)
+    curves = {metric: getattr(series, metric) for metric in Metric if getattr(series, metric)}
+    assert curves == {"train_loss": (100.0,), "test_loss": (4.0,), "test_accuracy": (0.25,)}

@@ -164,6 +164,24 @@ def test_a_loss_that_is_not_finite_is_no_best_loss(plane: ControlPlane) -> None:
     assert (view.state, view.best_loss, view.final_loss) == (TrialState.DIVERGED, 50.0, None)
 
 
+def test_the_figures_are_of_the_loss_that_decides(plane: ControlPlane) -> None:
+    comparison = plane.submit(problems=["tiny-classes"])
+    plane.tick()
+    driver = plane.driver()
+    trial = driver.assignment.trials[0].trial_id
+    points = [
+        point(epoch, 9.0 - epoch).model_copy(update={"validation_loss": validation})
+        for epoch, validation in enumerate([5.0, 3.0, None, 4.0])
+    ]
+    driver.send(
+        driver.started(trial),
+        *(TrialPoint(trial_id=trial, point=one) for one in points),
+        driver.ended(trial),
+    )
+    view = plane.service.trials.of(comparison)[0]
+    assert (view.best_loss, view.final_loss) == (3.0, 4.0)
+
+
 def test_trials_that_take_turns_within_a_batch_keep_their_figures(plane: ControlPlane) -> None:
     driver = a_driver(plane)
     first, second = (trial.trial_id for trial in driver.assignment.trials)
