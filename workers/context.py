@@ -1,5 +1,7 @@
 """What a trial needs to be run anywhere: its plan and its folder. Loads no torch."""
 
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +71,11 @@ class TrialFolder:
         """Leave the sign that ends the trial, on whichever machine it trains."""
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "cancelled").touch()
+
+    def remove(self) -> None:
+        """Forget what was kept; nothing is there afterwards, as there may have been before."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.path)
 
     def is_cancelled(self) -> bool:
         """Whether that sign is there."""

@@ -110,6 +110,8 @@ class _Chain:
                 trial_id=trial_plan.trial.trial_id,
             )
             run_trial(Trial(trial_plan, folder), reporter)
+            if study.kind is StudyKind.TUNING:
+                folder.remove()  # a long search would fill the disk; the weights of finals stay
         reporter.report([StudyEnded(at=datetime.now(UTC), outcome="finished")])
         reporter.close()
 

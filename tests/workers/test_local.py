@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from service.contracts.catalogue import built_in
-from service.contracts.event_lines import parse_events
+from service.contracts.event_lines import LOCAL_COMPARISON, parse_events
 from service.contracts.events import EventLine, StudyEnded, TrialEnded, TrialPoint
 from service.contracts.plan import Plan
 from service.contracts.spec import ComparisonSpec
@@ -70,6 +70,8 @@ def test_it_searches_chooses_and_runs_the_finals(tmp_path):
     assert {name: one.point for name, one in finals.items()} == {
         result.contender: result.point for result in results[:2]
     }
+    kept = {path.name for path in (out / "checkpoints" / LOCAL_COMPARISON).iterdir()}
+    assert kept == {f"{LOCAL_COMPARISON}-t2", f"{LOCAL_COMPARISON}-t3"}, "the finals' alone"
     assert finals["adam"].seed == finals["kbfgs"].seed not in {one.seed for one in results[:2]}
     assert finals["adam"].points[0].train_loss == finals["kbfgs"].points[0].train_loss
     assert sum(isinstance(line.event, StudyEnded) for line in told(out)) == 3
