@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy import Engine
 
-from service.contracts.catalogue import Catalogue, built_in
+from service.contracts.catalogue import Catalogue, installed
 from service.contracts.report import Report
 from service.db.engine import open_engine
 from service.db.errors import SchemaMismatch
@@ -86,7 +86,7 @@ def assemble(
     """The service on an open database that is known to fit."""
     units: Units = SqlUnits(engine)
     time = clock or SystemClock()
-    catalogue = catalogue or built_in()
+    catalogue = catalogue or installed()
     limits = AttemptLimits()
     progress = Progress(units, catalogue, time, score_results)
     return Service(

@@ -1,4 +1,4 @@
-"""The workers' commands: run a study, or a whole plan in this process, and list the problems."""
+"""The workers' commands: run a study, or a whole plan in this process, and list what they have."""
 
 import argparse
 import logging
@@ -17,6 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command == "problems":
         return _problems()
+    if options.command == "plugins":
+        return _plugins()
     if options.local is not None:
         return _run_local(options.local, options.out or Path("run"))
     if options.out is not None:
@@ -36,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", metavar="DIR", type=Path, help="where the results of --local go (default: run)"
     )
     commands.add_parser("problems", help="list the problems that these workers can train on")
+    commands.add_parser("plugins", help="import every installed plug-in and say what is broken")
     return parser
 
 
@@ -67,14 +70,29 @@ def _run_local(plan: Path, folder: Path) -> int:
 
 
 def _problems() -> int:
-    from service.contracts.catalogue import built_in
-    from workers.problems import FACTORIES
+    from service.contracts.catalogue import installed
+    from workers.plugins import fault_of
 
-    for entry in built_in().problems:
-        if entry.name in FACTORIES:
-            print(f"{entry.name}: {entry.title}")
-            print(textwrap.fill(entry.summary, 88, initial_indent="  ", subsequent_indent="  "))
-            print(f"  usually {entry.epochs} epochs in batches of {entry.batch_size}")
+    for entry in installed().problems:
+        if fault := fault_of(entry):
+            print(fault, file=sys.stderr)
+            continue
+        print(f"{entry.name}: {entry.title}")
+        print(textwrap.fill(entry.summary, 88, initial_indent="  ", subsequent_indent="  "))
+        print(f"  usually {entry.epochs} epochs in batches of {entry.batch_size}")
+    return 0
+
+
+def _plugins() -> int:
+    from service.contracts.catalogue import look
+    from workers.plugins import fault_of
+
+    found = look()
+    lines = [str(plugin) for plugin in found.disabled]
+    for plugin in found.plugins:
+        faults = [fault for entry in plugin.entries if (fault := fault_of(entry))]
+        lines += faults or [str(plugin)]
+    print("\n".join(lines) or "no plug-ins are installed")
     return 0
 
 

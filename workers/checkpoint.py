@@ -86,7 +86,7 @@ class CheckpointStore:
             return None
         fields = _fields(content, device)
         if fields["identity"] != identity:
-            raise CheckpointDamaged("it belongs to a run with other settings")
+            raise CheckpointDamaged("it belongs to a run with other settings or plug-ins")
         return Checkpoint(
             identity=identity,
             points=_HISTORY.validate_json(fields["points"]),

@@ -1,12 +1,13 @@
 """What a trial needs to be run anywhere: its plan and its folder. Loads no torch."""
 
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from service.contracts.base import Contract
-from service.contracts.catalogue import Catalogue
+from service.contracts.catalogue import Catalogue, DisabledPlugin
 from service.contracts.plan import StudyAssignment, TrialAssignment
 
 
@@ -32,15 +33,28 @@ class TrialPlan(Contract):
         return self.model_copy(update={"epochs": 0, "comparison_id": ""}).digest()
 
 
-def plan_trials(assignment: StudyAssignment, catalogue: Catalogue) -> tuple[TrialPlan, ...]:
+def plan_trials(
+    assignment: StudyAssignment,
+    catalogue: Catalogue,
+    *,
+    disabled: Sequence[DisabledPlugin] = (),
+) -> tuple[TrialPlan, ...]:
     """The trials of an assignment, each complete in itself, in their order.
 
+    Args:
+        assignment: What to run.
+        catalogue: What these workers have.
+        disabled: Plug-ins that cannot be used here: they may be what is lacking.
+
     Raises:
-        UnknownToWorkers: If the catalogue has no such problem.
+        UnknownToWorkers: If the catalogue lacks the problem or an optimizer.
     """
     problem = catalogue.problem(assignment.problem)
     if problem is None:
-        raise UnknownToWorkers(f"these workers know no problem {assignment.problem!r}")
+        raise _unknown(f"problem {assignment.problem!r}", disabled)
+    for trial in assignment.trials:
+        if catalogue.optimizer(trial.optimizer) is None:
+            raise _unknown(f"optimizer {trial.optimizer!r}", disabled)
     return tuple(
         TrialPlan(
             comparison_id=assignment.comparison_id,
@@ -54,6 +68,11 @@ def plan_trials(assignment: StudyAssignment, catalogue: Catalogue) -> tuple[Tria
         )
         for trial in assignment.trials
     )
+
+
+def _unknown(what: str, disabled: Sequence[DisabledPlugin]) -> UnknownToWorkers:
+    lacking = f"these workers have no {what}: install the plug-in that brings it on all of them"
+    return UnknownToWorkers("; ".join((lacking, *map(str, disabled))))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from service.contracts.catalogue import built_in
+from service.contracts.catalogue import look
 from service.contracts.events import Event, StudyEnded
 from service.contracts.plan import StudyAssignment
 from workers.context import TrialFolder, TrialPlan, plan_trials
@@ -166,8 +166,9 @@ class _Study:
     def _search(self, search: Search, outbox: Outbox) -> str | None:
         """Run the trials; what went wrong with the study as a whole, if anything."""
         try:
+            here = look()
             search(
-                plan_trials(self._assignment, built_in()),
+                plan_trials(self._assignment, here.catalogue, disabled=here.disabled),
                 TrialResources.of(self._assignment),
                 storage=self._settings.storage,
                 scratch=self._scratch,

@@ -10,7 +10,9 @@ import torch
 from service.contracts.events import Environment
 
 
-def describe_environment(device: torch.device, threads: int) -> Environment:
+def describe_environment(
+    device: torch.device, threads: int, plugins: tuple[str, ...] = ()
+) -> Environment:
     """This machine, the device by its model's name, and the versions in use."""
     return Environment(
         hostname=socket.gethostname(),
@@ -18,6 +20,7 @@ def describe_environment(device: torch.device, threads: int) -> Environment:
         python=platform.python_version(),
         torch=torch.__version__,
         threads=threads,
+        plugins=plugins,
     )
 
 

@@ -7,6 +7,7 @@ import torch
 
 from service.contracts.states import FailureKind
 from workers.loop import BadSetting
+from workers.plugins import PluginBroken
 
 MESSAGE_CHARACTERS = 500
 _NO_CPU_MEMORY = "DefaultCPUAllocator: can't allocate memory"
@@ -28,6 +29,8 @@ def classify(error: Exception) -> Failure:
             kind = FailureKind.OUT_OF_MEMORY
         case BadSetting():
             return Failure(FailureKind.BAD_SETTING, str(error)[:MESSAGE_CHARACTERS])
+        case PluginBroken():
+            return Failure(FailureKind.BUG, str(error)[:MESSAGE_CHARACTERS])
         case RuntimeError() if _NO_CPU_MEMORY in str(error):
             kind = FailureKind.OUT_OF_MEMORY
         case _:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 
-from service.contracts.catalogue import Catalogue, built_in, check
+from service.contracts.catalogue import Catalogue, check, installed
 from service.contracts.errors import SpecRefused, first_error
 from service.contracts.event_lines import LOCAL_COMPARISON, LineRefused, parse_events
 from service.contracts.events import EventLine, StudyEnded, TrialEnded
@@ -16,6 +16,8 @@ from service.domain import ids, planning, selection
 from service.domain.replay import replay
 from service.domain.results import ComparisonResults
 from workers.context import TrialFolder, plan_trials
+from workers.optimizers import UnknownOptimizer, optimizer_factory
+from workers.plugins import PluginBroken
 from workers.problems import DataMissing, UnknownProblem, build_problem
 from workers.reporting import JsonlReporter, Reporter
 from workers.trial import Trial
@@ -56,7 +58,7 @@ def read_results(folder: Path, catalogue: Catalogue) -> ComparisonResults:
 
 
 def _run(plan_path: Path, folder: Path) -> None:
-    catalogue = built_in()
+    catalogue = installed()
     plan = _read_plan(plan_path)
     _check(plan, plan_path, catalogue)
     chain = _Chain(plan, folder, catalogue)
@@ -183,13 +185,15 @@ def _check(plan: Plan, path: Path, catalogue: Catalogue) -> None:
     """Refuse a plan that these workers cannot run, before anything is trained or written."""
     try:
         check(plan.spec, catalogue)
+        for contender in plan.spec.contenders:
+            optimizer_factory(contender.optimizer)
         for name in plan.spec.problems:
             build_problem(name).load(torch.device("cpu"))
     except SpecRefused as error:
         first = error.errors[0]
         allowed = f" (allowed: {', '.join(first.allowed)})" if first.allowed else ""
         raise RunRefused(f"{path}: {first.field}: {first.message}{allowed}") from error
-    except (DataMissing, UnknownProblem) as error:
+    except (DataMissing, PluginBroken, UnknownOptimizer, UnknownProblem) as error:
         raise RunRefused(f"{path}: {error}") from error
     if not any(study.trials for study in plan.studies):
         raise RunRefused(f"{path} plans no trials")

@@ -9,6 +9,8 @@ from torch import nn
 
 from kbfgs import KBFGS
 from service.contracts.base import SettingValue
+from service.contracts.catalogue import PluginOrigin
+from workers.plugins import PluginBroken, load_factory, optimizer_origin
 
 Settings = Mapping[str, SettingValue]
 Factory = Callable[[nn.Module, Settings], torch.optim.Optimizer]
@@ -37,12 +39,26 @@ def build_optimizer(name: str, model: nn.Module, settings: Settings) -> torch.op
 
     Raises:
         UnknownOptimizer: If there is no factory of that name.
+        PluginBroken: If its plug-in does not give an optimizer.
         ValueError: From the optimizer, for a value that it refuses.
     """
+    return optimizer_factory(name)(model, settings)
+
+
+def optimizer_factory(name: str) -> Factory:
+    """What builds the optimizer of that name, built in or from a plug-in.
+
+    Raises:
+        UnknownOptimizer: If there is no factory of that name.
+        PluginBroken: If its plug-in cannot be imported.
+    """
     factory = FACTORIES.get(name)
-    if factory is None:
+    if factory is not None:
+        return factory
+    origin = optimizer_origin(name)
+    if origin is None:
         raise UnknownOptimizer(f"no optimizer {name!r}; these workers have {', '.join(FACTORIES)}")
-    return factory(model, settings)
+    return _from_plugin(origin)
 
 
 def wants_warm_start(settings: Settings) -> bool:
@@ -83,6 +99,19 @@ def _rmsprop(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
 
 def _sgd(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     return torch.optim.SGD(model.parameters(), **settings)  # type: ignore[arg-type]
+
+
+def _from_plugin(origin: PluginOrigin) -> Factory:
+    build = load_factory(origin)
+
+    def checked(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+        optimizer = build(model, settings)
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            given = f"{origin.factory} gave {type(optimizer).__name__}"
+            raise PluginBroken(origin, f"{given}, which is no torch.optim.Optimizer")
+        return optimizer
+
+    return checked
 
 
 def _without(settings: Settings, *names: str) -> dict[str, SettingValue | None]:

@@ -14,6 +14,7 @@ from workers.context import TrialFolder, TrialPlan
 from workers.environment import describe_environment
 from workers.failures import classify
 from workers.loop import Cancelled, Diverged, RunSettings, TrainingRun
+from workers.plugins import made_with
 from workers.problems import Problem, build_problem
 
 STARTED, ENDED = 0, 1
@@ -44,6 +45,8 @@ class Trial:
         problems: Callable[[str], Problem] = build_problem,
     ) -> None:
         self._plan, self._folder, self._problems = plan, folder, problems
+        self._plugins = made_with(problem=plan.problem, optimizer=plan.trial.optimizer)
+        self._identity = " ".join((plan.identity(), *self._plugins))
         self._checkpoints = CheckpointStore(folder.path)
         self._points: tuple[MetricPoint, ...] = ()
         self._run: TrainingRun | None = None
@@ -133,7 +136,7 @@ class Trial:
     def _saved(self) -> Checkpoint | None:
         """The checkpoint, unless it is damaged: then the trial starts again, and says so."""
         try:
-            return self._checkpoints.load(self._plan.identity(), self._settings().device)
+            return self._checkpoints.load(self._identity, self._settings().device)
         except CheckpointDamaged as damage:
             logger.error(
                 "%s: the checkpoint in %s cannot be used, %s; starting from the beginning",
@@ -144,9 +147,7 @@ class Trial:
             return None
 
     def _save(self, state: dict[str, object] | None, *, diverged: str | None = None) -> None:
-        self._checkpoints.save(
-            Checkpoint(self._plan.identity(), self._points, state, diverged=diverged)
-        )
+        self._checkpoints.save(Checkpoint(self._identity, self._points, state, diverged=diverged))
 
     def _settings(self) -> RunSettings:
         trial = self._plan.trial
@@ -165,7 +166,9 @@ class Trial:
             number=STARTED,
             at=at,
             resumed_from_epoch=self._resumed_from,
-            environment=describe_environment(self._settings().device, self._plan.threads),
+            environment=describe_environment(
+                self._settings().device, self._plan.threads, self._plugins
+            ),
         )
 
     def _told(self, point: MetricPoint) -> TrialPoint:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from service.commands.errors import Refused, cannot_read
-from service.contracts.catalogue import built_in
+from service.contracts.catalogue import installed
 from service.contracts.documents import DocumentError, read_document
 from service.contracts.errors import WHOLE, FieldError
 from service.domain.errors import InvalidSpec
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> None:
         Refused: Where the spec cannot be read or run.
     """
     path: Path = args.spec
-    catalogue = built_in()
+    catalogue = installed()
     try:
         spec = read_spec(read_document(path.read_text(encoding="utf-8")), catalogue)
     except (OSError, UnicodeDecodeError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from service.commands.errors import Refused, cannot_read, cannot_write
-from service.contracts.catalogue import Catalogue, built_in
+from service.contracts.catalogue import Catalogue, installed
 from service.contracts.errors import first_error
 from service.contracts.event_lines import LOCAL_COMPARISON, LineRefused, parse_events
 from service.contracts.plan import Plan
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     from service.exports.text import render_text
 
     folder: Path = args.folder
-    catalogue = built_in()
+    catalogue = installed()
     results = read_folder(folder, catalogue)
     report = score(results, catalogue, now=datetime.now(UTC))
     _write(folder / "report.json", report.model_dump_json(indent=2))

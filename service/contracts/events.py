@@ -52,6 +52,8 @@ class Environment(Contract):
     python: str
     torch: str
     threads: int
+    plugins: tuple[str, ...] = ()
+    """The plug-ins that bring the trial's problem and optimizer, with their versions."""
 
 
 class TrialStarted(Contract):

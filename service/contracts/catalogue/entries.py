@@ -8,6 +8,24 @@ from service.contracts.base import Contract, Name, SettingValue
 from service.contracts.metrics import Metric, SelectionMetric
 from service.contracts.space import Space
 
+Positive = Annotated[int, Field(ge=1)]
+Factory = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+"""Where a plug-in's factory is: ``module:function``."""
+
+
+class PluginOrigin(Contract):
+    """The installed package that an entry comes from."""
+
+    distribution: str
+    version: str
+    factory: Factory
+    """What workers import; the service never does."""
+
+    @property
+    def label(self) -> str:
+        """The package as reports name it: ``kbfgs-lion 1.2``."""
+        return f"{self.distribution} {self.version}"
+
 
 class Setting(Contract):
     """One setting of an optimizer."""
@@ -68,6 +86,8 @@ class OptimizerEntry(Contract):
     settings: tuple[Setting, ...]
     space: Space
     """The default search space."""
+    plugin: PluginOrigin | None = None
+    """The plug-in that brings it; None for what comes with the product."""
 
     def setting(self, name: str) -> Setting | None:
         """The setting of that name, if there is one."""
@@ -92,13 +112,13 @@ class ProblemEntry(Contract):
     title: str
     summary: str
     reference: str
-    batch_size: int
-    epochs: int
+    batch_size: Positive
+    epochs: Positive
     """The usual budget."""
-    training_rows: Annotated[int, Field(ge=1)]
+    training_rows: Positive
     validation_rows: Annotated[int, Field(ge=0)] = 0
     """Rows that settings may be chosen by; 0 where there are none."""
-    test_rows: Annotated[int, Field(ge=1)]
+    test_rows: Positive
     """Rows that nothing is ever chosen by."""
     classes: Annotated[int, Field(ge=2)] | None = None
     """Among how many classes a row's right one is; None where rows have none."""
@@ -115,6 +135,8 @@ class ProblemEntry(Contract):
     """What the loss is, and whether weight decay is in it."""
     divergence_loss: float
     """A training loss above this counts as diverged."""
+    plugin: PluginOrigin | None = None
+    """The plug-in that brings it; None for what comes with the product."""
 
     @property
     def selectable(self) -> tuple[SelectionMetric, ...]:

@@ -1,0 +1,1 @@
+"""Lion and a small regression, as a plug-in of kbfgs."""
