@@ -121,4 +121,6 @@ class Report(Contract):
     minimum_seeds: int
     """The fewest seeds at which a winner among these contenders is possible."""
     problems: tuple[ProblemReport, ...]
+    plugins: tuple[str, ...] = ()
+    """The plug-ins that problems and optimizers came from, as the workers had them."""
     warnings: tuple[str, ...]

@@ -131,8 +131,14 @@ def study_assignment(
         comparison_id: The comparison it belongs to.
         attempt: The attempt that the driver makes.
         ended: Numbers of trials that need not run again.
+
+    Raises:
+        InvalidSpec: Where the catalogue no longer has what the spec names: a plug-in is gone.
     """
-    contenders = {contender.name: contender for contender in resolve(spec, catalogue)}
+    try:
+        contenders = {contender.name: contender for contender in resolve(spec, catalogue)}
+    except SpecRefused as error:
+        raise InvalidSpec(error.errors) from error
     problem = catalogue.problem(study.problem)
     assert problem is not None, "resolve() has looked"
     return StudyAssignment(

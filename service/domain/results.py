@@ -36,3 +36,9 @@ class ComparisonResults:
     trials: tuple[TrialResult, ...]
     complete: bool
     """Whether nothing more will come; otherwise the report is interim."""
+
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """The plug-ins that any trial was made with, with their versions."""
+        places = (trial.environment for trial in self.trials if trial.environment is not None)
+        return tuple(sorted({plugin for place in places for plugin in place.plugins}))

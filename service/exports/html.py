@@ -160,4 +160,5 @@ def _notes(report: Report, results: ComparisonResults) -> tuple[tuple[str, str],
             "over all pairs; a winner needs p < 0.05 and an interval beyond 2 %",
         ),
         ("ran on", "; ".join(places) or "not known"),
+        *((("plug-ins", "; ".join(report.plugins)),) if report.plugins else ()),
     )

@@ -11,6 +11,8 @@ _WIDTH = 100
 def render_text(report: Report) -> str:
     """The verdict's sentence first, then the tables and the warnings."""
     parts = [_problem(problem, titled=len(report.problems) > 1) for problem in report.problems]
+    if report.plugins:
+        parts.append(_wrapped(f"with the plug-ins {', '.join(report.plugins)}"))
     if report.warnings:
         parts.append(_warnings(report.warnings))
     return "\n\n".join(parts) + "\n"

@@ -56,6 +56,7 @@ class Studies:
         Raises:
             NotFound: Where there is no such study.
             StaleAttempt: Where the attempt is not the current one.
+            InvalidSpec: Where the catalogue no longer has what the comparison names.
         """
         with self.units.read() as unit:
             study = _found(unit, study_id)

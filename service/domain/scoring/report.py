@@ -51,6 +51,7 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
         seeds=spec.seeds,
         minimum_seeds=minimum_seeds(len(spec.contenders)),
         problems=tuple(_problem_report(results, catalogue, name) for name in spec.problems),
+        plugins=results.plugins,
         warnings=(warning,) if warning else (),
     )
 

@@ -88,6 +88,14 @@ def _same_seeds(findings: Findings) -> Iterator[str]:
 
 
 def _environments(findings: Findings, finals: Sequence[TrialResult]) -> Iterator[str]:
-    known = {trial.environment for trial in finals if trial.environment is not None}
-    if findings.outcome is Outcome.TRAINING_SECONDS and len(known) > 1:
+    known = [
+        (trial.contender, trial.environment) for trial in finals if trial.environment is not None
+    ]
+    places = {place.model_copy(update={"plugins": ()}) for _, place in known}
+    if findings.outcome is Outcome.TRAINING_SECONDS and len(places) > 1:
         yield "the finals ran in different environments: their times may not be comparable"
+    for name in findings.contenders:
+        versions = {", ".join(place.plugins) for contender, place in known if contender == name}
+        if len(versions) > 1:
+            each = numbers.listed(sorted(versions))
+            yield f"{findings.title(name)} was not made with the same plug-ins in every run: {each}"
