@@ -8,6 +8,7 @@ import pytest
 from service.contracts.events import StudyEnded, TrialEnded, TrialStarted
 from service.contracts.plan import StudyAssignment
 from service.contracts.states import StudyKind
+from tests.support.plugin_packages import fresh_package, install, install_entries
 from tests.support.study_service import TOKEN, study_service
 from tests.support.tiny_training import tiny, trial_plan
 from workers import pulse as pulse_module
@@ -152,6 +153,47 @@ def test_a_problem_that_the_workers_lack_fails_the_study_with_that_sentence(serv
     service.assignment = assignment(trials=1, problem="unheard-of")
     assert drive(settings, in_this_process) == FAILED
     assert "unheard-of" in service.events[-1].message
+
+
+def of_a_plugin(optimizer: str) -> StudyAssignment:
+    """A study as the service sends it: names, and no word of where they come from."""
+    study = assignment(trials=1)
+    trial = study.trials[0].model_copy(update={"optimizer": optimizer, "settings": {"lr": 0.01}})
+    return study.model_copy(update={"trials": (trial,)})
+
+
+def test_an_optimizer_that_the_workers_lack_fails_the_study_with_that_sentence(service, settings):
+    service.assignment = of_a_plugin("walk")
+    assert drive(settings, in_this_process) == FAILED
+    (event,) = service.events
+    assert event.outcome == "failed"
+    assert event.message == (
+        "UnknownToWorkers: these workers have no optimizer 'walk': "
+        "install the plug-in that brings it on all of them"
+    )
+
+
+def test_a_plugin_that_is_disabled_here_is_part_of_that_sentence(
+    service, settings, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    install(tmp_path / "site", fresh_package(), distribution="kbfgs-walk", files={})
+    service.assignment = of_a_plugin("walk")
+    assert drive(settings, in_this_process) == FAILED
+    assert "; plug-in kbfgs-walk 1.0 is disabled: its package " in service.events[-1].message
+
+
+def test_a_plugin_of_the_drivers_own_environment_is_trained_with(
+    service, settings, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    code = "import torch\ndef build(model, settings):\n"
+    code += "    return torch.optim.SGD(model.parameters(), **settings)\n"
+    install_entries(tmp_path / "site", optimizer="walk", code=code)
+    service.assignment = of_a_plugin("walk")
+    assert drive(settings, in_this_process) == FINISHED
+    assert service.events[0].environment.plugins == ("kbfgs-walk 1.0",)
+    assert service.events[-2].outcome == "finished"
 
 
 def test_nothing_of_its_own_is_left_behind(service, settings, tmp_path):

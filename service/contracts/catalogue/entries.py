@@ -2,14 +2,23 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from service.contracts.base import Contract, Name, SettingValue
 from service.contracts.metrics import Metric, SelectionMetric
 from service.contracts.space import Space
 
 Positive = Annotated[int, Field(ge=1)]
-Factory = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+
+
+def _factory(text: str) -> str:
+    module, _, function = text.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), function)):
+        raise ValueError(f"must be module:function, got {text!r}")
+    return text
+
+
+Factory = Annotated[str, AfterValidator(_factory)]
 """Where a plug-in's factory is: ``module:function``."""
 
 
