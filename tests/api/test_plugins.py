@@ -61,7 +61,7 @@ def test_it_is_planned_reported_and_drawn_as_a_built_in_is(plugged_site: Site) -
     comparison = asker.post("/v1/comparisons", json=PLUGGED).json()["id"]
     problem = asker.get(f"/v1/comparisons/{comparison}/report").json()["problems"][0]
     assert problem["title"] == "Valley"
-    assert problem["contenders"][1]["space"] == {"lr": {"log": [0.01, 1.0]}}
+    assert problem["contenders"][1]["space"]["lr"]["log"] == [0.01, 1.0]
     page = asker.get(f"/comparisons/{comparison}", headers={"Accept": "text/html"}).text
     assert "Valley" in page
     for colour in (OPTIMIZER_COLOURS["adam"], FURTHER_COLOURS[0]):

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from service.bootstrap import Service, assemble
+from service.contracts.catalogue import Catalogue
 from service.contracts.events import (
     Environment,
     Event,
@@ -248,11 +249,11 @@ class ControlPlane:
         return [study.state.value for study in self.service.comparisons.studies(comparison_id)]
 
 
-def control_plane(engine: Engine, folder: Path) -> ControlPlane:
+def control_plane(engine: Engine, folder: Path, catalogue: Catalogue | None = None) -> ControlPlane:
     """A service on the engine's database, which has the newest schema."""
     clock = HeldClock()
     settings = Settings(home=folder / "home")
-    service = assemble(settings, engine, clock=clock, catalogue=with_classes())
+    service = assemble(settings, engine, clock=clock, catalogue=catalogue or with_classes())
     cluster, web = FakeCluster(clock), FakeWeb()
     dispatcher = _dispatcher(service, clock, cluster, web)
     return ControlPlane(service, clock, cluster, web, dispatcher, engine)

@@ -129,28 +129,29 @@ def _space_errors(
 ) -> Iterator[FieldError]:
     for name, dimension in (contender.space or {}).items():
         setting = entry.setting(name)
-        if setting is None or not _searchable(setting, dimension):
+        if setting is None or not searchable(setting, dimension):
             kind = "list" if isinstance(dimension, Values) else "range"
             yield FieldError(
                 field=f"{where}.{name}",
                 message=f"{entry.name} has no setting {name!r} that can be searched in a {kind}",
-                allowed=tuple(s.name for s in entry.settings if _searchable(s, dimension)),
+                allowed=tuple(s.name for s in entry.settings if searchable(s, dimension)),
             )
         elif name in contender.settings:
             yield FieldError(
                 field=f"{where}.{name}", message="is fixed in settings; give one of the two"
             )
         else:
-            yield from _dimension_errors(f"{where}.{name}", dimension, setting)
+            yield from dimension_errors(f"{where}.{name}", dimension, setting)
     yield from _grid_errors(where, searched(contender, entry), search)
 
 
-def _searchable(setting: Setting, dimension: Dimension) -> bool:
+def searchable(setting: Setting, dimension: Dimension) -> bool:
     """A list can hold values of any setting; a range has numbers that are not whole."""
     return isinstance(dimension, Values) or setting.kind == "float"
 
 
-def _dimension_errors(where: str, dimension: Dimension, setting: Setting) -> Iterator[FieldError]:
+def dimension_errors(where: str, dimension: Dimension, setting: Setting) -> Iterator[FieldError]:
+    """What the setting does not allow of a dimension that it is searched in."""
     if isinstance(dimension, Values):
         for position, value in enumerate(dimension.values):
             if refusal := setting.refusal(value):

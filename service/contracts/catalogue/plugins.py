@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from service.contracts.base import Contract
 from service.contracts.catalogue.book import Catalogue
+from service.contracts.catalogue.contenders import dimension_errors, searchable
 from service.contracts.catalogue.entries import (
     Factory,
     OptimizerEntry,
@@ -165,18 +166,16 @@ def _incoherent(file: PluginFile) -> Iterator[FieldError]:
 def _optimizer_errors(where: str, entry: OptimizerEntry) -> Iterator[FieldError]:
     for index, name in _repeated([setting.name for setting in entry.settings]):
         yield FieldError(field=f"{where}.settings[{index}].name", message=f"{name!r} stands twice")
-    for index, setting in enumerate(entry.settings):
-        if refusal := setting.refusal(setting.default):
+    for index, one in enumerate(entry.settings):
+        if refusal := one.refusal(one.default):
             yield FieldError(field=f"{where}.settings[{index}].default", message=refusal)
     for name, dimension in entry.space.items():
-        searched = entry.setting(name)
-        if searched is None or searched.kind != "float":
-            yield FieldError(field=f"{where}.space.{name}", message="no setting of kind float")
+        setting = entry.setting(name)
+        if setting is None or not searchable(setting, dimension):
+            message = "no setting that can be searched so"
+            yield FieldError(field=f"{where}.space.{name}", message=message)
         else:
-            refusals = filter(None, map(searched.refusal, dimension.bounds))
-            yield from (
-                FieldError(field=f"{where}.space.{name}", message=text) for text in refusals
-            )
+            yield from dimension_errors(f"{where}.space.{name}", dimension, setting)
 
 
 def _repeated(names: list[str]) -> Iterator[tuple[int, str]]:

@@ -38,7 +38,7 @@ def test_its_entries_say_where_they_come_from() -> None:
         (('"float"', '"real"'), "optimizers[0].settings[0].kind: "),
         (('name = "walk"', 'name = "Walk"'), "optimizers[0].name: String should match "),
         (("default = 0.1", "default = -1"), "optimizers[0].settings[0].default: must be > 0, "),
-        (("{lr = {log", "{rate = {log"), "optimizers[0].space.rate: no setting of kind float"),
+        (("{lr = {log", "{rate = {log"), "optimizers[0].space.rate: no setting that can be"),
         (("[0.01, 1.0]", "[1.0, 0.01]"), "optimizers[0].space.lr.log: low must be below high"),
         (("{log = [0.01", "{linear = [-1"), "optimizers[0].space.lr: must be > 0, got -1"),
         (("batch_size = 10", "batch_size = 0"), "problems[0].batch_size: Input should be greater"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from service.contracts.catalogue import installed
 from service.contracts.states import ComparisonState
 from service.db.engine import open_engine
 from service.domain.errors import InvalidSpec
@@ -37,7 +38,7 @@ def test_its_comparison_fails_with_the_name_and_the_others_go_on(
     sqlite_engine: Engine, tmp_path: Path, site: Path
 ) -> None:
     install_entries(site)
-    before = control_plane(sqlite_engine, tmp_path)
+    before = control_plane(sqlite_engine, tmp_path, installed())
     mine = before.submit(contenders=CONTENDERS, tuning={"trials": 1})
     before.tick()
     first, second = (before.driver(request.submission_id) for request in before.cluster.requests)
@@ -46,7 +47,7 @@ def test_its_comparison_fails_with_the_name_and_the_others_go_on(
         second.send(*second.trial(trial.trial_id))
     remove(site)
 
-    after = control_plane(sqlite_engine, tmp_path)
+    after = control_plane(sqlite_engine, tmp_path, installed())
     other = after.submit()
     after.wait(60)
     failed, running = (after.service.comparisons.get(name) for name in (mine, other))
@@ -63,11 +64,11 @@ def test_its_driver_is_told_what_is_missing(
     sqlite_engine: Engine, tmp_path: Path, site: Path
 ) -> None:
     install_entries(site)
-    before = control_plane(sqlite_engine, tmp_path)
+    before = control_plane(sqlite_engine, tmp_path, installed())
     before.submit(contenders=CONTENDERS)
     before.tick()
     study = before.driver().study_id
     remove(site)
-    after = control_plane(sqlite_engine, tmp_path)
+    after = control_plane(sqlite_engine, tmp_path, installed())
     with pytest.raises(InvalidSpec, match="unknown optimizer 'walk'"):
         after.service.studies.assignment(study, attempt=1)
