@@ -21,6 +21,10 @@ class NonFiniteLossError(KBFGSError, ArithmeticError):
     """The closure returned a loss that is NaN or infinite; no weight has been changed."""
 
 
+class IndefiniteFactorError(KBFGSError, ArithmeticError):
+    """A factor is not finite, or not positive definite with its damping."""
+
+
 class StateError(KBFGSError, ValueError):
     """A state_dict does not fit this optimizer."""
 

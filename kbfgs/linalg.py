@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kbfgs.errors import KBFGSError
+from kbfgs.errors import IndefiniteFactorError
 
 # Columns of a block: 1000 inputs then cost 0.6 of the full product, and no less with smaller ones.
 _GRAM_BLOCK = 128
@@ -141,11 +141,11 @@ def damped_inverse(factor: Tensor, damping: float) -> Tensor:
         damping: Added to the diagonal.
 
     Raises:
-        KBFGSError: A is not finite or the sum is not positive definite.
+        IndefiniteFactorError: A is not finite or the sum is not positive definite.
     """
     inverse, definite = try_damped_inverse(factor, damping)
     if not definite:
-        raise KBFGSError(
+        raise IndefiniteFactorError(
             f"input factor of shape {tuple(factor.shape)} is not positive definite with "
             f"{damping:g} on its diagonal: the layer's inputs are not finite, or raise damping"
         )

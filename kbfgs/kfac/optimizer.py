@@ -139,7 +139,8 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
             ClosureError: A closure does not do that.
             NonFiniteLossError: The loss is NaN or infinite.
             DistributedError: Uneven rows that nobody weights.
-            KBFGSError: A factor is not finite, or not positive definite with its damping.
+            IndefiniteFactorError: A factor is not finite, or not positive definite with its
+                damping.
             UnsupportedModelError: A layer is called in a way that is not supported.
         """
         if closure is None or fisher_closure is None:

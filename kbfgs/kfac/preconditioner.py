@@ -12,7 +12,7 @@ from kbfgs.config import RowWeighting, Safeguard
 from kbfgs.distributed.communicator import Communicator
 from kbfgs.distributed.exchange import FirstMeans, RankPart, exchange_first
 from kbfgs.distributed.shares import sum_symmetric
-from kbfgs.errors import KBFGSError
+from kbfgs.errors import IndefiniteFactorError
 from kbfgs.kfac.config import KFACSettings
 from kbfgs.kfac.factor import Factor
 from kbfgs.kfac.layer import KFACLayer
@@ -106,7 +106,8 @@ class KFACPreconditioner:
         """A⁻¹ and G⁻¹ with √λ on their diagonals, from the sums over the ranks.
 
         Raises:
-            KBFGSError: A factor is not finite or not positive definite; on CUDA it is told later.
+            IndefiniteFactorError: A factor is not finite or not positive definite; on CUDA it is
+                told later.
         """
         for layer in self.layers.values():
             dampings = settings.factor_damping(layer.positions)
@@ -115,7 +116,7 @@ class KFACPreconditioner:
             for factor, total, symbol, damping in zip(factors, totals, "AG", dampings, strict=True):
                 checks.require(
                     factor.invert(total, damping=damping),
-                    KBFGSError,
+                    IndefiniteFactorError,
                     f"{symbol} of layer {layer.adapter.name!r} is not positive definite with "
                     f"{damping:g} on its diagonal: its data are not finite, or raise damping",
                 )

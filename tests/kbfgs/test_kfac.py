@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from kbfgs import KBFGS, KFAC, ClosureError, ConfigurationError, KBFGSError, StateError
+from kbfgs import KBFGS, KFAC, ClosureError, ConfigurationError, IndefiniteFactorError, StateError
 from tests.support.fisher_closures import fisher_closures
 from tests.support.networks import data, half_squared_error, network
 
@@ -218,7 +218,7 @@ def test_a_factor_that_is_not_finite_stops_the_step_before_any_weight_moves():
     opt = KFAC(model)
     closure, fisher_closure = fisher_closures(opt, model, x, y, torch.full_like(y, torch.inf))
     before = [p.detach().clone() for p in model.parameters()]
-    with pytest.raises(KBFGSError, match=r"G of layer '0' is not positive definite"):
+    with pytest.raises(IndefiniteFactorError, match=r"G of layer '0' is not positive definite"):
         opt.step(closure, fisher_closure)
     for old, new in zip(before, model.parameters(), strict=True):
         assert torch.equal(old, new)
