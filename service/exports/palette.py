@@ -7,19 +7,30 @@ from collections.abc import Mapping
 
 OPTIMIZER_COLOURS: Mapping[str, str] = {
     "kbfgs": "#0072B2",
+    "kbfgs-l": "#56B4E9",
+    "kfac": "#332288",
     "adam": "#D55E00",
+    "adam-paper": "#E69F00",
+    "adamw": "#CC3311",
+    "nadamw": "#882255",
     "rmsprop": "#009E73",
+    "rmsprop-paper": "#117733",
     "sgd": "#CC79A7",
+    "sgd-paper": "#AA4499",
+    "lbfgs": "#999933",
+    "muon": "#CC6677",
+    "soap": "#B8860B",
+    "shampoo": "#7F7F7F",
 }
 FURTHER_COLOURS = (
-    "#56B4E9",
-    "#E69F00",
-    "#332288",
-    "#999933",
-    "#882255",
-    "#117733",
-    "#AA4499",
-    "#7F7F7F",
+    "#44AA99",
+    "#EE3377",
+    "#661100",
+    "#6699CC",
+    "#228833",
+    "#4477AA",
+    "#AA4466",
+    "#66AA55",
 )
 
 
