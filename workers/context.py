@@ -9,6 +9,7 @@ from pathlib import Path
 from service.contracts.base import Contract
 from service.contracts.catalogue import Catalogue, DisabledPlugin
 from service.contracts.plan import StudyAssignment, TrialAssignment
+from service.contracts.schedule import Schedule
 
 
 class UnknownToWorkers(LookupError):
@@ -29,8 +30,14 @@ class TrialPlan(Contract):
     trial: TrialAssignment
 
     def identity(self) -> str:
-        """Digest of what the losses depend on; a checkpoint is good for no other run."""
-        return self.model_copy(update={"epochs": 0, "comparison_id": ""}).digest()
+        """Digest of what the losses depend on; a checkpoint is good for no other run.
+
+        A longer run can go on from a shorter one's checkpoint where its learning rates are the
+        same so far; under a schedule that knows the length it begins again.
+        """
+        scheduled = Schedule.of(self.trial.settings).depends_on_length
+        epochs = self.epochs if scheduled else 0
+        return self.model_copy(update={"epochs": epochs, "comparison_id": ""}).digest()
 
 
 def plan_trials(

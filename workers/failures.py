@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from kbfgs import UnsupportedModelError
 from service.contracts.states import FailureKind
 from workers.loop import BadSetting
 from workers.plugins import PluginBroken
@@ -27,7 +28,7 @@ def classify(error: Exception) -> Failure:
     match error:
         case MemoryError() | torch.OutOfMemoryError():
             kind = FailureKind.OUT_OF_MEMORY
-        case BadSetting():
+        case BadSetting() | UnsupportedModelError():
             return Failure(FailureKind.BAD_SETTING, str(error)[:MESSAGE_CHARACTERS])
         case PluginBroken():
             return Failure(FailureKind.BUG, str(error)[:MESSAGE_CHARACTERS])

@@ -3,6 +3,7 @@
 import gc
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -12,12 +13,14 @@ from torch import Tensor, nn
 
 from service.contracts.base import SettingValue
 from service.contracts.events import MetricPoint
+from service.contracts.schedule import Schedule
 from workers.clock import ClockReading, TrainingClock, synchronizer
 from workers.evaluation import evaluate_splits
-from workers.optimizers import build_optimizer, wants_warm_start, warm_start
+from workers.optimizers import build_optimizer, wants_warm_start
 from workers.problems.base import Augmenting, Problem, Split
+from workers.schedules import scheduler_for
 from workers.seeding import epoch_order, initial_weights, seed_training
-from workers.step import optimization_step
+from workers.step import BROKEN_OFF, optimization_step, warm_start
 
 REHEARSED_STEPS = 3
 """Steps on a throw-away model before the clock starts."""
@@ -44,6 +47,8 @@ class RunSettings:
     """Every setting of the optimizer."""
     seed: int
     batch_size: int
+    epochs: int
+    """Of the whole run: a schedule ends with its last step."""
     divergence_loss: float
     """A loss above this counts as diverged."""
     device: torch.device
@@ -79,15 +84,28 @@ class TrainingRun:
         self._rehearse()
         seed_training(run.seed)
         self._model, self._optimizer = self._built()
+        steps_an_epoch = math.ceil(len(self._data.train) / run.batch_size)
+        self._scheduler = scheduler_for(
+            self._optimizer, Schedule.of(run.settings), steps=run.epochs * steps_an_epoch
+        )
         self._epoch = self._step = 0
         self._evaluations = 0.0
 
     def begin(self) -> MetricPoint:
-        """Warm the optimizer up where it asks for it, and measure the initial weights."""
+        """Warm the optimizer up where it asks for it, and measure the initial weights.
+
+        Raises:
+            Diverged: If the data or the initial weights give the optimizer no finite numbers.
+        """
         if wants_warm_start(self._run.settings):
-            inputs = [batch.inputs for batch in self._data.train.cut(self._run.batch_size)]
-            with self._clock.running():
-                warm_start(self._optimizer, self._model, inputs)
+            batches = list(self._data.train.cut(self._run.batch_size))
+            try:
+                with self._clock.running():
+                    self._evaluations += warm_start(
+                        self._model, self._optimizer, problem=self._problem, batches=batches
+                    )
+            except BROKEN_OFF as reason:
+                raise Diverged(f"warm start: {reason}") from reason
         return self._measure()
 
     def epoch(self) -> MetricPoint:
@@ -123,6 +141,7 @@ class TrainingRun:
         return {
             "model": self._model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
+            "scheduler": self._scheduler.state_dict(),
             "generators": generators,
         }
 
@@ -135,6 +154,7 @@ class TrainingRun:
         """
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._scheduler.load_state_dict(state["scheduler"])
         torch.set_rng_state(state["generators"]["cpu"])
         if self._run.device.type == "cuda":
             torch.cuda.set_rng_state(state["generators"]["cuda"], self._run.device)
@@ -167,7 +187,8 @@ class TrainingRun:
         model, optimizer = self._built()
         batches = tuple(islice(self._data.train.cut(self._run.batch_size), REHEARSED_STEPS))
         if wants_warm_start(self._run.settings):
-            warm_start(optimizer, model, [batch.inputs for batch in batches])
+            with suppress(*BROKEN_OFF):  # the run itself will meet it, and tell
+                warm_start(model, optimizer, problem=self._problem, batches=batches)
         model.train()
         for batch in batches:
             result = optimization_step(model, optimizer, problem=self._problem, batch=batch)
@@ -189,6 +210,7 @@ class TrainingRun:
             result = optimization_step(
                 self._model, self._optimizer, problem=self._problem, batch=batch
             )
+            self._scheduler.step()
         self._step += 1
         self._evaluations += result.gradient_evaluations
         if not result.loss <= self._run.divergence_loss:

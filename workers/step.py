@@ -1,13 +1,23 @@
-"""One optimization step on one mini-batch, as every contender takes it."""
+"""What every contender does with a mini-batch: one step; and what some do before the first one."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from kbfgs import NonFiniteLossError
+from kbfgs import IndefiniteFactorError, NonFiniteLossError
+from workers.minibatch import MiniBatch
+from workers.optimizers import StepsOnBatches, WarmStarting
 from workers.problems.base import Problem, Split
+
+BROKEN_OFF = (
+    NonFiniteLossError,
+    IndefiniteFactorError,
+    torch.linalg.LinAlgError,  # type: ignore[attr-defined]
+)
+"""How optimizers say that their numbers are not finite: the run diverged, nothing is broken."""
 
 
 @dataclass(frozen=True)
@@ -16,26 +26,43 @@ class StepResult:
 
     loss: float
     """Mean loss of the mini-batch before the step; NaN where the optimizer refused to go on."""
-    gradient_evaluations: int
-    """Backward passes over the whole mini-batch."""
+    gradient_evaluations: float
+    """Backward passes in units of the whole mini-batch, as :class:`MiniBatch` counts them."""
 
 
 def optimization_step(
     model: nn.Module, optimizer: torch.optim.Optimizer, *, problem: Problem, batch: Split
 ) -> StepResult:
-    """Take one step; the optimizer calls the closure as often as it needs to."""
-    evaluations = 0
-
-    def closure() -> Tensor:
-        nonlocal evaluations
-        evaluations += 1
-        optimizer.zero_grad(set_to_none=True)
-        loss = problem.loss(model(batch.inputs), batch.targets)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
+    """Take one step; the optimizer differentiates as often as it needs to."""
+    rows = MiniBatch(model, problem, batch)
     try:
-        loss = torch.as_tensor(optimizer.step(closure)).item()  # type: ignore[arg-type]
-    except NonFiniteLossError:
-        loss = math.nan
-    return StepResult(loss=loss, gradient_evaluations=evaluations)
+        if isinstance(optimizer, StepsOnBatches):
+            loss = optimizer.step_on(rows)
+        else:
+            loss = torch.as_tensor(optimizer.step(rows.backward))  # type: ignore[arg-type]
+    except BROKEN_OFF:
+        return StepResult(math.nan, rows.gradient_evaluations)
+    return StepResult(loss.item(), rows.gradient_evaluations)
+
+
+def warm_start(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    problem: Problem,
+    batches: Iterable[Split],
+) -> float:
+    """Show the optimizer the training data once, in eval mode, in which the model stays.
+
+    Returns:
+        The gradient evaluations that it took.
+
+    Raises:
+        TypeError: If the optimizer has no warm start.
+    """
+    if not isinstance(optimizer, WarmStarting):
+        raise TypeError(f"{type(optimizer).__name__} has no warm start")
+    model.eval()
+    shown = [MiniBatch(model, problem, batch) for batch in batches]
+    optimizer.warm_start_on(shown)
+    return sum(batch.gradient_evaluations for batch in shown)

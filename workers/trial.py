@@ -62,6 +62,8 @@ class Trial:
         try:
             torch.set_num_threads(self._plan.threads)
             events = self._begin()
+        except Diverged as reason:
+            events = [self._diverged(str(reason))]
         except Exception as error:  # noqa: BLE001 - a trial that fails must not end the others
             events = [self._failed(error)]
         return [self._started(at), *events]
@@ -156,6 +158,7 @@ class Trial:
             settings=trial.settings,
             seed=trial.seed,
             batch_size=self._plan.batch_size,
+            epochs=self._plan.epochs,
             divergence_loss=self._plan.divergence_loss,
             device=torch.device("cuda" if self._plan.use_gpu else "cpu"),
         )

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from service.contracts.base import Contract, Name, SettingValue
 from service.contracts.metrics import SelectionMetric
+from service.contracts.schedule import Schedule
 from service.contracts.space import Space, grid_size
 
 MOST_TUNING_TRIALS = 10_000
@@ -160,6 +161,8 @@ class ComparisonSpec(Contract):
     verdict: VerdictSpec = VerdictSpec()
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Rows of a mini-batch; the problem's own by default."""
+    schedule: Schedule | None = None
+    """Of the learning rates of all contenders that do not set one; constant by default."""
     workers: Annotated[int, Field(ge=1, le=1)] = 1
     """DDP ranks of a trial; one, until trials over several ranks are supported."""
     resources: ResourcesSpec = ResourcesSpec()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +12,26 @@ from service.contracts.catalogue import built_in
 from service.contracts.events import Event, MetricPoint, TrialPoint
 from service.contracts.plan import TrialAssignment
 from workers.context import TrialPlan
+from workers.loop import RunSettings, TrainingRun
 from workers.problems import Problem, Split, Splits
 
 OPTIMIZERS = tuple(entry.name for entry in built_in().optimizers)
 GOOD_SETTINGS: Mapping[str, Mapping[str, SettingValue]] = {
     "kbfgs": {"lr": 0.3, "damping": 0.3},
+    "kbfgs-l": {"lr": 0.3, "damping": 0.3, "memory": 4},
+    "kfac": {"lr": 0.3, "damping": 1.0, "inverse_every": 2},
     "adam": {"lr": 0.01},
+    "adam-paper": {"lr": 0.01},
+    "adamw": {"lr": 0.01},
+    "nadamw": {"lr": 0.01},
     "rmsprop": {"lr": 0.01},
+    "rmsprop-paper": {"lr": 0.01},
     "sgd": {"lr": 0.01},
+    "sgd-paper": {"lr": 0.1},
+    "lbfgs": {"lr": 1.0, "max_iter": 4},
+    "muon": {"lr": 0.02},
+    "soap": {"lr": 0.01, "precondition_frequency": 2},
+    "shampoo": {"lr": 0.01, "preconditioning_compute_steps": 2},
 }
 
 
@@ -116,6 +128,29 @@ def trial_plan(
             seed=seed,
         ),
     )
+
+
+def run_of(
+    optimizer: str = "adam",
+    *,
+    seed: int = 1,
+    problem: Problem | None = None,
+    epochs: int = 2,
+    bound: float = 1e4,
+    cancelled: Callable[[], bool] = lambda: False,
+    **changed: SettingValue,
+) -> TrainingRun:
+    """A run on the tiny problem or another one, in batches of 20."""
+    run = RunSettings(
+        optimizer=optimizer,
+        settings=settings_of(optimizer, **changed),
+        seed=seed,
+        batch_size=20,
+        epochs=epochs,
+        divergence_loss=bound,
+        device=torch.device("cpu"),
+    )
+    return TrainingRun(problem or TinyAutoencoder(), run, cancelled=cancelled)
 
 
 def points_of(events: Iterable[Event]) -> list[MetricPoint]:

@@ -3,13 +3,9 @@
 from service.contracts.catalogue.book import Catalogue, built_in
 from service.contracts.catalogue.contenders import Contender, check, resolve
 from service.contracts.catalogue.discovery import installed, look
-from service.contracts.catalogue.entries import (
-    OptimizerEntry,
-    PluginOrigin,
-    ProblemEntry,
-    Setting,
-)
+from service.contracts.catalogue.entries import OptimizerEntry, PluginOrigin, ProblemEntry
 from service.contracts.catalogue.plugins import DisabledPlugin, Installed, Plugin
+from service.contracts.catalogue.setting import Setting
 
 __all__ = [
     "Catalogue",

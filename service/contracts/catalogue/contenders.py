@@ -4,7 +4,13 @@ from collections.abc import Iterator
 
 from service.contracts.base import Contract, SettingValue
 from service.contracts.catalogue.book import Catalogue
-from service.contracts.catalogue.entries import OptimizerEntry, Setting
+from service.contracts.catalogue.comparison_wide import (
+    common_schedule,
+    schedule_errors,
+    worker_errors,
+)
+from service.contracts.catalogue.entries import OptimizerEntry
+from service.contracts.catalogue.setting import Setting
 from service.contracts.errors import FieldError, SpecRefused
 from service.contracts.space import Dimension, Range, Space, Values, grid_values
 from service.contracts.spec import ComparisonSpec, ContenderSpec, Search
@@ -26,7 +32,12 @@ def check(spec: ComparisonSpec, catalogue: Catalogue) -> None:
     Raises:
         SpecRefused: With every field that is wrong and what is allowed there.
     """
-    errors = [*_problem_errors(spec, catalogue), *_metric_errors(spec, catalogue)]
+    errors = [
+        *_problem_errors(spec, catalogue),
+        *_metric_errors(spec, catalogue),
+        *schedule_errors(spec),
+        *worker_errors(spec, catalogue),
+    ]
     for index, contender in enumerate(spec.contenders):
         errors.extend(
             _contender_errors(f"contenders[{index}]", contender, catalogue, spec.tuning.search)
@@ -42,15 +53,15 @@ def resolve(spec: ComparisonSpec, catalogue: Catalogue) -> tuple[Contender, ...]
         SpecRefused: Where the spec does not fit the catalogue.
     """
     check(spec, catalogue)
-    return tuple(_resolved(contender, catalogue) for contender in spec.contenders)
+    return tuple(_resolved(spec, contender, catalogue) for contender in spec.contenders)
 
 
-def _resolved(contender: ContenderSpec, catalogue: Catalogue) -> Contender:
+def _resolved(spec: ComparisonSpec, contender: ContenderSpec, catalogue: Catalogue) -> Contender:
     entry = catalogue.optimizer(contender.optimizer)
     assert entry is not None, "checked before"
     space = searched(contender, entry)
     defaults = {setting.name: setting.default for setting in entry.settings}
-    settings = {**defaults, **contender.settings}
+    settings = {**defaults, **common_schedule(spec, contender), **contender.settings}
     return Contender(
         name=contender.label,
         optimizer=entry.name,

@@ -1,10 +1,12 @@
-"""What the catalogue says of a problem, of an optimizer and of an optimizer's settings."""
+"""What the catalogue says of a problem and of an optimizer."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from service.contracts.base import Contract, Name, SettingValue
+from service.contracts.base import Contract, Name
+from service.contracts.catalogue.schedules import SCHEDULE_SETTINGS
+from service.contracts.catalogue.setting import Setting
 from service.contracts.metrics import Metric, SelectionMetric
 from service.contracts.space import Space
 
@@ -36,54 +38,6 @@ class PluginOrigin(Contract):
         return f"{self.distribution} {self.version}"
 
 
-class Setting(Contract):
-    """One setting of an optimizer."""
-
-    name: str
-    kind: Literal["float", "int", "bool", "choice", "floats"]
-    default: SettingValue
-    summary: str
-    above: float | None = None
-    """The value must be greater than this."""
-    at_least: float | None = None
-    below: float | None = None
-    at_most: float | None = None
-    choices: tuple[str, ...] | None = None
-
-    def refusal(self, value: SettingValue) -> str | None:
-        """Why the value cannot be had, or None where it can."""
-        match self.kind:
-            case "choice":
-                choices = self.choices or ()
-                return None if value in choices else f"must be one of {', '.join(choices)}"
-            case "bool":
-                return None if isinstance(value, bool) else f"must be true or false, got {value!r}"
-            case "floats":
-                length = len(self.default) if isinstance(self.default, tuple) else 0
-                if not isinstance(value, tuple) or len(value) != length:
-                    return f"must be a list of {length} numbers, got {value!r}"
-                return next(filter(None, map(self._out_of_bounds, value)), None)
-            case "int":
-                if isinstance(value, bool) or not isinstance(value, int):
-                    return f"must be a whole number, got {value!r}"
-                return self._out_of_bounds(value)
-            case "float":
-                if isinstance(value, bool) or not isinstance(value, int | float):
-                    return f"must be a number, got {value!r}"
-                return self._out_of_bounds(value)
-
-    def _out_of_bounds(self, value: float) -> str | None:
-        if self.above is not None and not value > self.above:
-            return f"must be > {self.above:g}, got {value:g}"
-        if self.at_least is not None and not value >= self.at_least:
-            return f"must be >= {self.at_least:g}, got {value:g}"
-        if self.below is not None and not value < self.below:
-            return f"must be < {self.below:g}, got {value:g}"
-        if self.at_most is not None and not value <= self.at_most:
-            return f"must be <= {self.at_most:g}, got {value:g}"
-        return None
-
-
 class OptimizerEntry(Contract):
     """An optimizer that contenders can name."""
 
@@ -93,10 +47,25 @@ class OptimizerEntry(Contract):
     reference: str
     """Where it is described."""
     settings: tuple[Setting, ...]
+    """Its own settings, and the schedule's, which every optimizer has."""
     space: Space
     """The default search space."""
     plugin: PluginOrigin | None = None
     """The plug-in that brings it; None for what comes with the product."""
+    max_workers: Positive | None = None
+    """The most DDP ranks that it trains with; None where it does not mind."""
+
+    @field_validator("settings")
+    @classmethod
+    def _with_the_schedule(cls, settings: tuple[Setting, ...]) -> tuple[Setting, ...]:
+        """The settings with the schedule's behind them, which an entry need not name."""
+        own = tuple(setting for setting in settings if setting not in SCHEDULE_SETTINGS)
+        taken = {setting.name for setting in own} & {s.name for s in SCHEDULE_SETTINGS}
+        if taken:
+            raise ValueError(
+                f"{', '.join(sorted(taken))}: every optimizer has it already; leave it out"
+            )
+        return (*own, *SCHEDULE_SETTINGS)
 
     def setting(self, name: str) -> Setting | None:
         """The setting of that name, if there is one."""

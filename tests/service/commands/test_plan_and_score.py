@@ -79,7 +79,7 @@ def test_a_plan_holds_the_spec_and_every_tuning_trial(
     [
         ("name: [", "line 1"),
         (SPEC.replace("kbfgs", "nobody"), "contenders[0].optimizer: unknown optimizer 'nobody'"),
-        (SPEC.replace("kbfgs", "nobody"), "(allowed: kbfgs, adam, rmsprop, sgd)"),
+        (SPEC.replace("kbfgs", "nobody"), "(allowed: kbfgs, kbfgs-l, kfac, adam, "),
         (SPEC.replace("seeds: 6", "seeds: 0"), "seeds: "),
         ("3", "spec.yaml: the spec is no mapping; it must be a mapping with name, problems, "),
         ("", "spec.yaml: the spec is empty; it must be a mapping with name, problems, contenders"),

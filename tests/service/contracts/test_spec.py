@@ -46,7 +46,11 @@ def grid(**space: object) -> dict[str, object]:
         ({"problems": ["nowhere"]}, "problems[0]", "mnist-5k-autoencoder"),
         ({"problems": []}, "problems", "1 to 32 entries"),
         ({"problems": ["mnist-5k-autoencoder"] * 2}, "problems", "once"),
-        ({"contenders": [{"optimizer": "nobody"}]}, "contenders[0].optimizer", "kbfgs adam"),
+        (
+            {"contenders": [{"optimizer": "nobody"}]},
+            "contenders[0].optimizer",
+            "kbfgs kbfgs-l kfac adam",
+        ),
         ({"contenders": [{"optimizer": "sgd"}] * 2}, "contenders", "two are called sgd"),
         ({"contenders": []}, "contenders", "1 to 32 entries"),
         ({"baseline": "sgd"}, "baseline", "kbfgs, adam"),

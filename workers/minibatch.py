@@ -1,0 +1,72 @@
+"""One mini-batch as an optimizer sees it: losses and gradients on demand, each one counted."""
+
+import torch
+from torch import Tensor, nn
+
+from workers.problems.base import Problem, Split
+
+
+class MiniBatch:
+    """A mini-batch with the model and the loss that it is for.
+
+    Args:
+        model: What is trained.
+        problem: Its loss and its predictive distribution.
+        rows: Inputs and targets.
+
+    Attributes:
+        gradient_evaluations: Backward passes so far, in units of the whole mini-batch: one over
+            a part of the rows counts that part, one without weight gradients counts like one
+            with them.
+    """
+
+    def __init__(self, model: nn.Module, problem: Problem, rows: Split) -> None:
+        self._model, self._problem, self._rows = model, problem, rows
+        self._outputs: Tensor | None = None
+        self.gradient_evaluations = 0.0
+
+    def __len__(self) -> int:
+        """Its rows."""
+        return len(self._rows)
+
+    def forward(self) -> Tensor:
+        """The model's outputs."""
+        outputs: Tensor = self._model(self._rows.inputs)
+        return outputs
+
+    def backward(self, *, first: int | None = None, keep_graph: bool = False) -> Tensor:
+        """What ``Optimizer.step`` takes as a closure: new gradients, and the loss.
+
+        Args:
+            first: How many rows, from the first one on; all of them by default.
+            keep_graph: Keep the graph for :meth:`sampled_loss`.
+
+        Returns:
+            The mean loss over these rows.
+        """
+        rows = len(self) if first is None else first
+        self.gradient_evaluations += rows / len(self)
+        self._model.zero_grad(set_to_none=True)
+        outputs: Tensor = self._model(self._rows.inputs[:rows])
+        loss = self._problem.loss(outputs, self._rows.targets[:rows])
+        loss.backward(retain_graph=keep_graph)  # type: ignore[no-untyped-call]
+        self._outputs = outputs if keep_graph else None
+        return loss
+
+    def sampled_loss(self, outputs: Tensor | None = None) -> Tensor:
+        """The mean loss on targets drawn from the model's own distribution.
+
+        Whoever asks differentiates it once, which is counted here.
+
+        Args:
+            outputs: Of which the targets are drawn; those of the last :meth:`backward` that kept
+                its graph by default.
+        """
+        if outputs is None:
+            assert self._outputs is not None, "backward(keep_graph=True) comes first"
+            outputs = self._outputs
+        self.gradient_evaluations += 1
+        # Drawing from a probability that is NaN would end the process's use of a GPU; the loss
+        # of such outputs is NaN all the same.
+        finite = torch.nan_to_num(outputs.detach())
+        return self._problem.loss(outputs, self._problem.sample_targets(finite))
