@@ -38,6 +38,13 @@ class BatchHead:
         if first:
             self._rows = []
 
+    def part_of(self, positions: int, *, rows: int) -> int | None:
+        """The positions of the first ⌈f·B⌉ of B rows, or None where they do not divide so."""
+        if self._fraction == 1 or rows == 0:
+            return None
+        part, rest = divmod(positions * curvature_rows(self._fraction, rows), rows)
+        return None if rest else part
+
     def mean(self, value: Tensor, *, first_call: bool) -> list[Tensor]:
         """The mean over the rows that count, in a list that is empty if none does.
 

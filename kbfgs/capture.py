@@ -42,17 +42,20 @@ class LayerRecord:
 
     Attributes:
         positions: How often W̄ was applied.
+        head_positions: Of these, how many belong to the rows that count for the curvature, where
+            that is a part of the mini-batch and the layer was called once; otherwise None.
         inputs: The module's input of each call in the first pass.
         gram: Σ ā āᵀ in the warm start, shape (input_dim, input_dim).
         input_sums: Σ a of each call, each (features,).
-        output_sum: Σ h, shape (d_out,).
-        gradient_sum: Σ ∂loss/∂h, shape (d_out,); None until a backward has passed.
+        output_sum: Σ h, shape (d_out,); over the first `head_positions` where that is set.
+        gradient_sum: Σ ∂loss/∂h likewise, shape (d_out,); None until a backward has passed.
         problem: Why the layer cannot be preconditioned, or None.
         edges: Where the gradient of each call's output arrives, if the capture keeps edges.
         gradient_gram: Σ g gᵀ in a warm start that samples targets, (output_dim, output_dim).
     """
 
     positions: int = 0
+    head_positions: int | None = None
     inputs: list[Tensor] = field(default_factory=list)
     gram: Tensor | None = None
     input_sums: list[Tensor] = field(default_factory=list)
@@ -62,8 +65,9 @@ class LayerRecord:
     edges: list[GradientEdge] = field(default_factory=list)
     gradient_gram: Tensor | None = None
 
-    def add_gradient(self, total: Tensor) -> None:
-        """Add Σ ∂loss/∂h of one call."""
+    def add_gradient(self, rows: Tensor) -> None:
+        """Add ∂loss/∂h of one call, shape (positions, d_out)."""
+        total = rows[: self.head_positions].sum(0)
         self.gradient_sum = total if self.gradient_sum is None else self.gradient_sum + total
 
     @property
@@ -246,7 +250,9 @@ class Capture:
     ) -> None:
         dtype = adapter.weight.dtype
         outputs = adapter.output_rows(output.to(dtype))
+        is_first = record.positions == 0
         record.positions += outputs.shape[0]
+        record.head_positions = self._head_positions(outputs.shape[0]) if is_first else None
         if self.run is Run.WARM_START:
             _add_gram(adapter, record, inputs.to(dtype))
         else:
@@ -272,6 +278,12 @@ class Capture:
             )
         return adapter.unsupported_call(inputs)
 
+    def _head_positions(self, positions: int) -> int | None:
+        """How many positions of a call in the first run belong to the rows that count."""
+        if self.run is not Run.FIRST or self._model_calls != 1:
+            return None
+        return self.head.part_of(positions, rows=self.rows)
+
     def _add_sums(
         self, adapter: LayerAdapter, record: LayerRecord, inputs: Tensor, outputs: Tensor
     ) -> None:
@@ -280,7 +292,7 @@ class Capture:
             record.input_sums.append(adapter.input_sum(inputs))
         if self._is_first_called(record) and self._model_calls == 0 and self._fixed_inputs:
             self.batch_means += self.head.mean(inputs, first_call=record.output_sum is None)
-        total = outputs.sum(0)
+        total = outputs[: record.head_positions].sum(0)
         record.output_sum = total if record.output_sum is None else record.output_sum + total
 
 
@@ -288,7 +300,7 @@ def _watch_gradient(adapter: LayerAdapter, record: LayerRecord, output: Tensor) 
     """Add up the output's gradient in backward, from a new leaf where there would be none."""
 
     def add(gradient: Tensor) -> None:
-        record.add_gradient(adapter.output_rows(gradient.detach().to(adapter.weight.dtype)).sum(0))
+        record.add_gradient(adapter.output_rows(gradient.detach().to(adapter.weight.dtype)))
 
     start = None if output.requires_grad else _new_leaf(output)
     watched = output if start is None else start

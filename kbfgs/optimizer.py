@@ -21,7 +21,9 @@ from kbfgs.config import (
 )
 from kbfgs.diagnostics import Diagnostics, layer_diagnostics
 from kbfgs.distributed.ddp import average_by_rows, check_ranks
+from kbfgs.distributed.exchange import FirstMeans
 from kbfgs.errors import ClosureError
+from kbfgs.head_reuse import HeadReuse
 from kbfgs.kronecker import KroneckerOptimizer
 from kbfgs.passes import Closure, TwoPasses
 from kbfgs.precision import keeps_precision
@@ -162,7 +164,8 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
             first = self._passes.first(closure, self._preconditioner.adapters)
             self._settle_layers(first)
             if learns and self.config.curvature_fraction < 1:
-                first = self._passes.sample(second_closure, first, self._preconditioner.layers)
+                adapters = {a.name: a for a in self._preconditioner.adapters}
+                first = self._passes.sample(second_closure, first, adapters)
         with self._clock.phase("exchange"):
             means = self._preconditioner.exchange_first(first)
             self._require_finite(means.loss)
@@ -176,8 +179,9 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
                 records = {n: first.curvature_records[n] for n in self._preconditioner.layers}
                 second = self._passes.second(second_closure, records)
             with self._clock.phase("curvature"):
+                judge = partial(self._judge, second_closure, means)
                 self._preconditioner.learn_curvature(
-                    second, means, settings, ratio_test=self._ratio_test
+                    second, means, settings, judge=judge if self._ratio_test else None
                 )
         self._finish_step(capped)
         return first.loss
@@ -195,6 +199,8 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         The factors keep their dtype. Continuing from it is bit for bit the same run.
         """
         packed = super().state_dict()
+        reuse = self._passes.head_reuse
+        packed["kbfgs"]["head_reuse"] = {"trusted": reuse.trusted, "used": reuse.used}
         if self._ratio_test is not None:
             packed["kbfgs"]["ratio_test"] = {
                 "scale": float(self._ratio_test.scale),
@@ -209,6 +215,8 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
             StateError: The state is of another model, rank or number of ranks.
         """
         super().load_state_dict(state_dict)
+        reuse = state_dict["kbfgs"].get("head_reuse", {"trusted": False, "used": 0})
+        self._passes.head_reuse = HeadReuse(**reuse)
         if self._ratio_test is not None:
             fresh = {"scale": 1.0, "rejected": 0}
             self._ratio_test.load(**state_dict["kbfgs"].get("ratio_test", fresh))
@@ -226,6 +234,15 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         self._step_inner()
         test.shorten(others)
         return capped
+
+    def _judge(self, closure: Closure, means: FirstMeans, after: Tensor) -> Tensor:
+        """Whether the step stands, by the mean loss of the curvature rows after it."""
+        assert self._ratio_test is not None
+
+        def loss_before() -> Tensor:
+            return self._preconditioner.mean_loss(self._passes.loss_again(closure), means)
+
+        return self._ratio_test.settle(means.loss, means.curvature_loss, after, ask=loss_before)
 
     def _second_closure(self, closure: Closure, curvature_closure: Closure | None) -> Closure:
         """What is run again: by default the closure itself."""

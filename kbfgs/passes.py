@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,6 +12,7 @@ from kbfgs.batch_head import BatchHead, curvature_rows
 from kbfgs.capture import Capture, LayerRecord, Run
 from kbfgs.checks import DeferredChecks
 from kbfgs.errors import ClosureError
+from kbfgs.head_reuse import HeadReuse, head_record
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.second_pass import RandomState, refuse_batch_dependent, second_pass
 from kbfgs.verdicts import (
@@ -50,10 +51,10 @@ class FirstPass:
 
 @dataclass(frozen=True)
 class CurvatureSample:
-    """The first rows of the mini-batch, run alone at the weights before the step.
+    """The first rows of the mini-batch alone, at the weights before the step.
 
     Attributes:
-        loss: Their mean loss.
+        loss: Their mean loss; NaN where they were not run by themselves.
         rows: This rank's rows.
         records: What each layer saw, by name.
     """
@@ -84,6 +85,9 @@ class TwoPasses:
         capture: The hooks on it.
         checks: Where verdicts on tensors go.
         fraction: f, the part of the mini-batch that is run again.
+
+    Attributes:
+        head_reuse: Whether the first run may stand for the sample of its first rows.
     """
 
     def __init__(
@@ -99,6 +103,7 @@ class TwoPasses:
         self._capture = capture
         capture.head = BatchHead(fraction)
         self._checks = checks
+        self.head_reuse = HeadReuse()
         self._random_state: RandomState | None = None
         self._batch_means: list[Tensor] = []
 
@@ -114,16 +119,19 @@ class TwoPasses:
         self._batch_means = self._capture.batch_means
         return FirstPass(loss, self._capture.rows, records, judge_first_records(adapters, records))
 
-    def sample(self, closure: Closure, first: FirstPass, names: Iterable[str]) -> FirstPass:
-        """Run the first ⌈f·B⌉ of the B rows alone, without weight gradients.
+    def sample(
+        self, closure: Closure, first: FirstPass, adapters: Mapping[str, LayerAdapter]
+    ) -> FirstPass:
+        """Record the first ⌈f·B⌉ of the B rows alone, without weight gradients.
 
         Their means of h and g at the weights before the step then differ from those of the second
-        run by the step alone: random numbers, too, are drawn for as many rows.
+        run by the step alone: random numbers, too, are drawn for as many rows. Where the first
+        run is known to tell these means, nothing is run.
 
         Args:
             closure: The curvature closure.
             first: The first run.
-            names: The preconditioned layers.
+            adapters: The preconditioned layers by name.
 
         Returns:
             The first run with the sample.
@@ -133,13 +141,45 @@ class TwoPasses:
             UnsupportedModelError: A layer treats the rows of a batch together.
         """
         refuse_batch_dependent(self._model)
+        wanted = curvature_rows(self._fraction, first.rows)
+        implied = self._implied(first, adapters, wanted=wanted)
+        if implied is not None and self.head_reuse.take():
+            unknown = torch.full_like(first.loss, torch.nan)
+            return replace(first, sample=CurvatureSample(unknown, wanted, implied))
         loss, records = self._run_again(closure, Run.SAMPLE)
         sample = CurvatureSample(loss, self._capture.rows, records)
-        wanted = curvature_rows(self._fraction, first.rows)
-        before = {name: first.records[name] for name in names}
+        before = {name: first.records[name] for name in adapters}
         check_sample_records(before, records, rows=first.rows, wanted=wanted)
         check_same_batch(self._batch_means, self._capture.batch_means, checks=self._checks)
+        if implied is not None:
+            self.head_reuse.compare(implied, records)
         return replace(first, sample=sample)
+
+    def _implied(
+        self, first: FirstPass, adapters: Mapping[str, LayerAdapter], *, wanted: int
+    ) -> dict[str, LayerRecord] | None:
+        """What the first run says of its first rows, or None where it does not tell.
+
+        On a GPU samples are run: there the ratio test takes their loss in any case, since it
+        could not ask for it later without waiting.
+        """
+        assert self._random_state is not None
+        drew = not self._random_state.equals(RandomState.now(self._model))
+        if drew or first.loss.device.type != "cpu":
+            return None
+        heads: dict[str, LayerRecord] = {}
+        for name, adapter in adapters.items():
+            head = head_record(first.records[name], adapter, rows=first.rows, wanted=wanted)
+            if head is None:
+                return None
+            heads[name] = head
+        return heads
+
+    def loss_again(self, closure: Closure) -> Tensor:
+        """The loss of the curvature rows at the weights as they are now, a scalar."""
+        loss, _ = self._run_again(closure, Run.SAMPLE)
+        check_same_batch(self._batch_means, self._capture.batch_means, checks=self._checks)
+        return loss
 
     def second(self, closure: Closure, first: Mapping[str, LayerRecord]) -> SecondPass:
         """Run the same rows at the new weights, without weight gradients.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
@@ -14,7 +14,6 @@ from kbfgs.distributed.shares import scaled_factors, sum_symmetric
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.passes import FirstPass, SecondPass
 from kbfgs.preconditioned import PreconditionedLayer, StepSettings
-from kbfgs.ratio_test import RatioTest
 from kbfgs.safeguard import predicted_decrease, step_scale
 
 
@@ -170,14 +169,17 @@ class Preconditioner:
         means: FirstMeans,
         settings: StepSettings,
         *,
-        ratio_test: RatioTest | None = None,
-    ) -> Tensor:
+        judge: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         """Update H_g by the averaged pairs, and H_a by Hessian action.
 
-        A step that the ratio test takes back leaves (s, y) and H_g as they are.
+        A step that is taken back leaves (s, y) and H_g as they are.
 
-        Returns:
-            The mean loss at the new weights, a scalar.
+        Args:
+            second: The second run.
+            means: Of the first run.
+            settings: The numbers of this step.
+            judge: From the mean loss at the new weights to whether the step stands, both scalars.
         """
         layers = list(self.layers.values())
         probes = [a.probe(mean) for a, mean in zip(layers, means.layers, strict=True)]
@@ -191,11 +193,15 @@ class Preconditioner:
         )
         if self._matrices:
             actions = [action * self.communicator.world_size for action in own]
-        accepted = None if ratio_test is None else ratio_test.settle(means.curvature_loss, loss)
+        accepted = None if judge is None else judge(loss)
         for index, layer in enumerate(layers):
             layer.learn_curvature(
                 means.layers[index], after[index], settings=settings, accepted=accepted
             )
             if self._input_inverse_every is None:
                 layer.act(probes[index][0], actions[index], settings=settings)
-        return loss
+
+    def mean_loss(self, loss: Tensor, means: FirstMeans) -> Tensor:
+        """The mean over the curvature rows of all ranks of a loss over this rank's."""
+        (total,) = self.communicator.sum_together([means.weight.send(loss)])
+        return means.weight.receive(total)

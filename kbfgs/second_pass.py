@@ -15,7 +15,7 @@ from kbfgs.errors import UnsupportedModelError
 from kbfgs.registry import clean_name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RandomState:
     """The state of torch's random generators, on the CPU and on some CUDA devices."""
 
@@ -27,6 +27,12 @@ class RandomState:
         """The generators' state on the CPU and on the CUDA devices that a model uses."""
         devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
         return cls(torch.get_rng_state(), {d: torch.cuda.get_rng_state(d) for d in devices})
+
+    def equals(self, other: RandomState) -> bool:
+        """Whether nothing was drawn between the two."""
+        return torch.equal(self.cpu, other.cpu) and all(
+            torch.equal(state, other.cuda[device]) for device, state in self.cuda.items()
+        )
 
     def restore(self) -> None:
         """Set the generators back."""
