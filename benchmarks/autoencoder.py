@@ -70,3 +70,17 @@ def read_pictures(path: Path) -> Tensor:
         raise DataMissingError(f"{path} is not an IDX file of pictures: its header says {magic}")
     pixels = torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=16)
     return pixels.reshape(count, rows * columns).float() / 255
+
+
+def drawn_pictures(count: int, pixels: int, *, seed: int = 0) -> Tensor:
+    """Ten random pictures of zeros and ones over and over, a tenth of the pixels drawn anew.
+
+    Returns:
+        Shape (count, pixels), in random order.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    kinds = (torch.rand(10, pixels, generator=generator) < 0.2).float()
+    pictures = kinds[torch.randint(10, (count,), generator=generator)]
+    noise = (torch.rand(count, pixels, generator=generator) < 0.2).float()
+    drawn_anew = torch.rand(count, pixels, generator=generator) < 0.1
+    return torch.where(drawn_anew, noise, pictures)

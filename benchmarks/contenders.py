@@ -206,5 +206,6 @@ CONTENDERS: dict[str, Contender] = {
     "K-BFGS f=0.25": _kbfgs(fraction=0.25),
     "K-BFGS f=0.1": _kbfgs(fraction=0.1),
     "K-BFGS(L)": _kbfgs(memory=100),
+    "K-BFGS(L) f=0.1": _kbfgs(fraction=0.1, memory=100),
     "K-FAC": Contender(_kfac, _KFAC_POINTS, count=partial(kfac_phases, every=20), early_steps=20),
 }

@@ -93,12 +93,14 @@ def kbfgs_phases(
 ) -> dict[str, int]:
     """K-BFGS by the names of `PhaseSeconds`.
 
-    A fraction of the rows is run alone before the step too, within the first pass.
+    The first pass tells of a fraction of its rows what running them alone would, so that only
+    after the step they are run alone; a step that looks bad, which then costs one run more, is
+    not counted.
     """
     part = math.ceil(fraction * rows)
     run_again = without_weight_gradients(layers, part)
     return {
-        "first_pass": gradient(layers, rows) + (run_again if part < rows else 0),
+        "first_pass": gradient(layers, rows),
         "input_factors": input_factors(layers, part),
         "direction": direction(layers, memory=memory),
         "second_pass": run_again,
