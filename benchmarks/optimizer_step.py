@@ -18,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def _round(
     for step in range(steps):
         batch = batches[step % len(batches)]
         for name, trainer in trainers.items():
-            seconds, cpu_seconds = timed(lambda one=trainer: one.step(batch), batch.device)
+            seconds, cpu_seconds = timed(partial(trainer.step, batch), batch.device)
             wall[name] += seconds
             cpu[name] += cpu_seconds
             if isinstance(trainer.optimizers[0], KBFGS | KFAC):
