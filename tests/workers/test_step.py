@@ -68,11 +68,14 @@ def test_what_a_step_costs_in_gradients(name, evaluations):
 
 
 @pytest.mark.parametrize("name", ["kbfgs", "kbfgs-l"])
-def test_curvature_of_a_fraction_runs_the_first_rows_twice_more(name):
+def test_curvature_of_a_fraction_runs_the_first_rows_once_or_twice_more(name):
+    """Twice in the first step; later the run over all rows may tell of its first ones."""
     told, seen = steps_of(name, curvature_fraction=0.25)
-    assert told == seen == [1.5] * 3
-    told, _ = steps_of(name, rows=10, curvature_fraction=0.25)  # ⌈2.5⌉ = 3 rows
-    assert told == pytest.approx([1.6] * 3)
+    assert told == seen
+    assert told[0] == 1.5
+    assert set(told) <= {1.25, 1.5}
+    told, _ = steps_of(name, rows=10, steps=1, curvature_fraction=0.25)  # ⌈2.5⌉ = 3 rows
+    assert told == pytest.approx([1.6])
 
 
 def test_steps_that_skip_the_curvature_cost_one_gradient():

@@ -16,7 +16,7 @@ class KBFGSOnBatches(KBFGS):
     """K-BFGS; with ``curvature_fraction`` < 1 its curvature sees the first rows alone."""
 
     def step_on(self, batch: MiniBatch) -> Tensor:
-        """One step: all rows twice, or all rows once and the first ⌈f B⌉ of them twice."""
+        """One step: all rows twice, or all rows once and the first ⌈f B⌉ of them as needed."""
         fraction = self.config.curvature_fraction
         if fraction == 1:
             return self.step(batch.backward)
