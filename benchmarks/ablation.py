@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 
 from kbfgs import KBFGS, Ablation, NonFiniteLossError
+from workers.evaluation import evaluate
+from workers.problems.autoencoders import mnist_5k_autoencoder
 from workers.problems.base import Split
-from workers.problems.mnist_5k import Mnist5kAutoencoder
 
 BATCH_SIZE = 200
 POINTS = ((0.1, 0.01), (0.3, 0.1), (0.3, 0.3))
@@ -64,7 +65,7 @@ class Run:
 
 def train(variant: Variant, *, lr: float, damping: float, epochs: int, seed: int) -> Run:
     """Train the autoencoder from this seed's weights in this seed's order of mini-batches."""
-    problem = Mnist5kAutoencoder()
+    problem = mnist_5k_autoencoder()
     data = problem.load(torch.device("cpu")).train
     torch.manual_seed(seed)
     model = problem.build_model()
@@ -92,7 +93,7 @@ def train(variant: Variant, *, lr: float, damping: float, epochs: int, seed: int
 
 def _epoch(optimizer: KBFGS, model: torch.nn.Module, data: Split, order: Tensor) -> bool:
     """One pass over the data; whether the loss stayed finite."""
-    problem = Mnist5kAutoencoder()
+    problem = mnist_5k_autoencoder()
     for batch in map(data.take, torch.split(order, BATCH_SIZE)):
 
         def closure(batch: Split = batch) -> Tensor:
@@ -108,10 +109,9 @@ def _epoch(optimizer: KBFGS, model: torch.nn.Module, data: Split, order: Tensor)
     return True
 
 
-@torch.no_grad()
 def _whole_loss(model: torch.nn.Module, data: Split) -> float:
-    loss = float(Mnist5kAutoencoder().loss(model(data.inputs), data.targets))
-    return loss if math.isfinite(loss) else math.inf
+    loss = evaluate(model, mnist_5k_autoencoder(), data).loss
+    return math.inf if loss is None else loss
 
 
 def median_losses(runs: Sequence[Run]) -> list[float]:

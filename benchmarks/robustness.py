@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from kbfgs import KBFGS, NonFiniteLossError, Safeguard
+from workers.evaluation import evaluate
 from workers.problems import build_problem
 from workers.problems.base import Problem, Split
 
@@ -72,29 +73,29 @@ def train(cell: Cell, problem: Problem, data: Split, *, epochs: int, batch: int)
     order = torch.Generator().manual_seed(0)
     try:
         for _ in range(epochs):
-            for rows in torch.randperm(len(data.inputs), generator=order).split(batch):
+            for rows in torch.randperm(len(data), generator=order).split(batch):
                 part = rows[: math.ceil(cell.fraction * len(rows))]
                 optimizer.step(
                     closure_over(optimizer, model, problem, data, rows),
                     curvature_closure=closure_over(optimizer, model, problem, data, part),
                 )
-        with torch.no_grad():
-            loss = float(problem.loss(model(data.inputs), data.targets))
+        found = evaluate(model, problem, data).loss
+        loss = math.nan if found is None else found
     except NonFiniteLossError:
         loss = math.nan
-    found = optimizer.diagnostics()
-    return Outcome(cell, epochs, loss, found.capped_steps, found.rejected_steps)
+    counted = optimizer.diagnostics()
+    return Outcome(cell, epochs, loss, counted.capped_steps, counted.rejected_steps)
 
 
 def closure_over(
     optimizer: KBFGS, model: torch.nn.Module, problem: Problem, data: Split, rows: Tensor
 ) -> Callable[[], Tensor]:
     """The closure on some rows."""
-    inputs, targets = data.inputs[rows], data.targets[rows]
+    batch = data.take(rows)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = problem.loss(model(inputs), targets)
+        loss = problem.loss(model(batch.inputs), batch.targets)
         loss.backward()
         return loss
 

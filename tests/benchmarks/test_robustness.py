@@ -5,14 +5,13 @@ import torch
 
 from benchmarks.robustness import Cell, Outcome, main, print_tables, train
 from workers.problems import build_problem
-from workers.problems.base import Split
 
 
 @pytest.mark.parametrize("fraction", [0.1, 1.0])
 def test_the_worst_cells_diverge_without_the_safeguard_and_not_with_it(fraction):
     problem = build_problem("mnist-5k-autoencoder")
     whole = problem.load(torch.device("cpu")).train
-    data = Split(whole.inputs[:1600], whole.targets[:1600])
+    data = whole.take(torch.arange(1600))
     outcomes = {
         guard: train(Cell(guard, fraction, 0.01, 3.0), problem, data, epochs=1, batch=200)
         for guard in ("on", "off")

@@ -87,7 +87,8 @@ def test_the_same_seed_gives_the_same_losses_bit_for_bit(name):
 def test_the_reported_loss_is_the_mean_over_the_whole_set_at_fixed_weights():
     problem = build_problem("mnist-5k-autoencoder")
     run = run_of(problem=problem)
-    train = problem.load(CPU).train
+    data = problem.load(CPU).train
+    train = data.take(torch.arange(len(data)))
     with torch.no_grad():
         logits = run._model(train.inputs).double()
         targets = train.targets.double()

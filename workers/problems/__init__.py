@@ -4,6 +4,14 @@ from collections.abc import Callable, Mapping
 
 from service.contracts.catalogue import PluginOrigin
 from workers.plugins import PluginBroken, load_factory, problem_origin
+from workers.problems.autoencoders import (
+    curves_autoencoder,
+    curves_like_autoencoder,
+    faces_autoencoder,
+    faces_like_autoencoder,
+    mnist_5k_autoencoder,
+    mnist_autoencoder,
+)
 from workers.problems.base import (
     Augmenting,
     Classifying,
@@ -13,7 +21,11 @@ from workers.problems.base import (
     Splits,
     UnknownProblem,
 )
-from workers.problems.mnist_5k import Mnist5kAutoencoder
+from workers.problems.cifar10 import cifar10_resnet
+from workers.problems.fashion_mnist import fashion_mnist_cnn, fashion_mnist_mlp
+from workers.problems.logistic_regression import LogisticRegression
+from workers.problems.quadratic import Quadratic
+from workers.problems.text import CharTransformer
 
 __all__ = [
     "FACTORIES",
@@ -28,7 +40,18 @@ __all__ = [
 ]
 
 FACTORIES: Mapping[str, Callable[[], Problem]] = {
-    "mnist-5k-autoencoder": Mnist5kAutoencoder,
+    "mnist-autoencoder": mnist_autoencoder,
+    "faces-autoencoder": faces_autoencoder,
+    "curves-autoencoder": curves_autoencoder,
+    "mnist-5k-autoencoder": mnist_5k_autoencoder,
+    "faces-like-autoencoder": faces_like_autoencoder,
+    "curves-like-autoencoder": curves_like_autoencoder,
+    "fashion-mnist-mlp": fashion_mnist_mlp,
+    "fashion-mnist-cnn": fashion_mnist_cnn,
+    "cifar10-resnet": cifar10_resnet,
+    "char-transformer": CharTransformer,
+    "logistic-regression": LogisticRegression,
+    "quadratic": Quadratic,
 }
 """A factory for every problem of the catalogue."""
 

@@ -9,7 +9,15 @@ from torch import Tensor, nn
 
 from workers.data import DataMissing
 
-__all__ = ["DataMissing", "Problem", "Split", "Splits", "UnknownProblem"]
+__all__ = [
+    "Augmenting",
+    "Classifying",
+    "DataMissing",
+    "Problem",
+    "Split",
+    "Splits",
+    "UnknownProblem",
+]
 
 
 class UnknownProblem(LookupError):

@@ -90,6 +90,9 @@ class ProblemEntry(Contract):
     title: str
     summary: str
     reference: str
+    data: str | None = None
+    """The data set it needs, by its name for ``python -m workers data``; None where it needs
+    none."""
     batch_size: Positive
     epochs: Positive
     """The usual budget."""
@@ -106,6 +109,8 @@ class ProblemEntry(Contract):
     """The loss that points are chosen by and that decides, unless a spec names another."""
     targets: tuple[float, ...] = ()
     """Values of that loss that are worth reaching, the easiest first."""
+    optimum: float | None = None
+    """The smallest training loss that there is, where it is known."""
     exchangeable_ranks: bool = True
     """Whether several ranks with parts of a batch train as one does with all of it; not so with
     batch norm."""
