@@ -165,7 +165,7 @@ def edited(folder: Path, old: str, new: str) -> Path:
     ("old", "new", "words"),
     [
         ('"optimizer":"adam"', '"optimizer":"nobody"', "unknown optimizer 'nobody' (allowed: kbf"),
-        ("mnist-5k-autoencoder", "nothing", "unknown problem 'nothing' (allowed: mnist-5k-auto"),
+        ("mnist-5k-autoencoder", "nothing", "unknown problem 'nothing' (allowed: mnist-auto"),
         ('"contender":"adam"', '"contender":"other"', "study 0 is not one of its spec"),
         ('"trials":[{"number":', '"trials":[],"number":[{"', "is not a plan: "),
     ],

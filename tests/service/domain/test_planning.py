@@ -247,7 +247,7 @@ def test_a_spec_is_read_or_refused_with_every_wrong_field() -> None:
     with pytest.raises(InvalidSpec) as caught:
         read_spec(wrong, CATALOGUE)
     errors = {error.field: error.allowed for error in caught.value.errors}
-    assert errors["problems[0]"] == (PROBLEM,)
+    assert PROBLEM in (errors["problems[0]"] or ())
     assert "kbfgs" in (errors["contenders[0].optimizer"] or ())
 
 
