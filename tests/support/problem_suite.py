@@ -96,6 +96,7 @@ class ProblemSuite:
                 settings=settings_of("adam", lr=self.lr),
                 seed=seed,
                 batch_size=BATCH_SIZE,
+                epochs=1,
                 divergence_loss=self.entry.divergence_loss,
                 device=CPU,
             ),
