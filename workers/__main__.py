@@ -1,4 +1,4 @@
-"""The workers' commands: run a study, or a whole plan in this process, and list what they have."""
+"""The workers' commands: run a study, or a whole plan here; list what they have; bring data."""
 
 import argparse
 import logging
@@ -7,6 +7,8 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+
+from workers.data import commands as data_commands
 
 BAD_INPUT = 2
 
@@ -19,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _problems()
     if options.command == "plugins":
         return _plugins()
+    if options.command == "data":
+        return data_commands.run(options)
     if options.local is not None:
         return _run_local(options.local, options.out or Path("run"))
     if options.out is not None:
@@ -39,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("problems", help="list the problems that these workers can train on")
     commands.add_parser("plugins", help="import every installed plug-in and say what is broken")
+    data_commands.add_parser(commands)
     return parser
 
 

@@ -2,14 +2,17 @@
 
 import os
 
+from workers.data.catalogue import built_in
 from workers.data.dataset import Arrays
 from workers.data.errors import DataMissing, UnknownDataSet
+from workers.data.library import Library, State
+from workers.data.places import Places
 
-__all__ = ["Arrays", "DataMissing", "UnknownDataSet", "arrays"]
+__all__ = ["Arrays", "DataMissing", "Library", "State", "UnknownDataSet", "arrays", "library"]
 
 
 def arrays(name: str) -> Arrays:
-    """The arrays of a data set, read-only and mapped.
+    """The arrays of a data set, read-only and mapped; files that are missing are fetched.
 
     Args:
         name: One that ``python -m workers data list`` shows.
@@ -18,8 +21,13 @@ def arrays(name: str) -> Arrays:
         UnknownDataSet: Where there is no such data set.
         DataMissing: Where its files cannot be had or are not what they should be.
     """
-    from workers.data.catalogue import built_in
-    from workers.data.library import Library
-    from workers.data.places import Places
+    return library().arrays(name)
 
-    return Library(built_in(), Places.from_environment(os.environ)).arrays(name)
+
+def library() -> Library:
+    """The built-in data sets at the places that the environment names.
+
+    Raises:
+        DataMissing: Where KBFGS_OFFLINE is neither on nor off.
+    """
+    return Library(built_in(), Places.from_environment(os.environ))

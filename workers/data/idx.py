@@ -1,6 +1,7 @@
 """The gzipped IDX files of MNIST and its relatives."""
 
 import gzip
+import math
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,7 +68,6 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
         raise DataMissing(f"{path} is not an IDX file of bytes: it begins with {content[:4].hex()}")
     begin = 4 + 4 * content[3]
     shape = tuple(int.from_bytes(content[at : at + 4], "big") for at in range(4, begin, 4))
-    values = np.frombuffer(content, dtype=np.uint8, offset=min(begin, len(content)))
-    if values.size != np.prod(shape, dtype=np.int64):
-        raise DataMissing(f"{path} says that it has shape {shape}, but has {values.size} values")
-    return values.reshape(shape)
+    if len(content) != begin + math.prod(shape):
+        raise DataMissing(f"{path} says that it has shape {shape}, but has {len(content)} bytes")
+    return np.frombuffer(content, dtype=np.uint8, offset=begin).reshape(shape)

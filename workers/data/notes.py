@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from workers.data.source import Checksum
 
@@ -38,7 +39,7 @@ class Notes:
         if self.find(path, checksum.algorithm) == checksum:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        note, fresh = self._note(path), self.folder / f"{os.getpid()}.new"
+        note, fresh = self._note(path), self.folder / f"{uuid4().hex}.new"
         content = {
             "state": _state(path),
             "algorithm": checksum.algorithm,

@@ -1,5 +1,6 @@
 """Where data sets lie: the variables KBFGS_DATA, KBFGS_DATA_CACHE and KBFGS_OFFLINE."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,12 @@ class Places:
             cache=_folder(environment.get("KBFGS_DATA_CACHE") or home / "cache"),
             offline=_SWITCH[offline],
         )
+
+    @property
+    def can_fetch(self) -> bool:
+        """Whether files may be fetched and could be written; no mirror is asked."""
+        there = next(folder for folder in (self.data, *self.data.parents) if folder.exists())
+        return not self.offline and os.access(there, os.W_OK)
 
 
 def _folder(path: str | Path) -> Path:

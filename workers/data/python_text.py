@@ -60,7 +60,10 @@ def _reference_file() -> Path:
 
 def _read(files: Sequence[Path]) -> Arrays:
     (path,) = files
-    content = path.read_text(encoding="utf-8")
+    try:
+        content = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataMissing(f"{path} is not text in UTF-8: {error}") from error
     return encode(reference_text(content) if path.suffix == ".py" else content, where=str(path))
 
 
@@ -72,8 +75,10 @@ def reference_text(module: str) -> str:
     """
     (assignment,) = (node for node in ast.parse(module).body if isinstance(node, ast.Assign))
     topics: dict[str, str] = ast.literal_eval(assignment.value)
-    paragraphs = (part for name in sorted(topics) for part in topics[name].split("\n\n"))
-    return "\n\n".join(dict.fromkeys(paragraphs))
+    paragraphs = (
+        part.strip("\n") for name in sorted(topics) for part in topics[name].split("\n\n")
+    )
+    return "\n\n".join(dict.fromkeys(part for part in paragraphs if part))
 
 
 def encode(text: str, *, where: str) -> Arrays:

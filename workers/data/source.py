@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from workers.data.errors import DataMissing
+
 
 @dataclass(frozen=True)
 class Checksum:
@@ -66,9 +68,12 @@ class Source:
         """What the file in this data directory must come to, published or written down.
 
         Raises:
-            OSError: Where a record cannot be read.
+            DataMissing: Where what was written down cannot be read.
         """
         if self.checksum is not None:
             return None if self.resaved else self.checksum
         record = self.record(folder)
-        return sha256(record.read_text().split()[0]) if record.is_file() else None
+        try:
+            return sha256(record.read_text().partition(" ")[0]) if record.is_file() else None
+        except OSError as error:
+            raise DataMissing(f"{record} cannot be read: {error.strerror}") from error

