@@ -118,6 +118,7 @@ def dispatching(service: Service) -> Iterator[Dispatcher]:
     orders = Orders(
         web_url=settings.web_url,
         storage=settings.storage_path,
+        data_places=settings.data_places,
         secret=settings.signing_secret(),
     )
     web_client = httpx.Client(base_url=settings.web_url, timeout=2.0, trust_env=False)

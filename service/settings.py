@@ -33,6 +33,12 @@ class Settings(BaseSettings):
     """Where drivers find the web; by default this machine's own."""
     storage: str = ""
     """Where checkpoints lie, for every worker to reach; by default in ``home``."""
+    data: Path | None = None
+    """Where every worker finds published data sets; by default in ``home``."""
+    data_cache: Path | None = None
+    """Where every worker keeps what it made of them; by default in ``home``."""
+    offline: bool = False
+    """Whether workers must not fetch data sets that are missing."""
     secret: SecretStr = SecretStr("")
     """Signs the study tokens; by default made at the first start and kept in ``home``."""
     ray_url: str = "http://127.0.0.1:8265"
@@ -63,10 +69,10 @@ class Settings(BaseSettings):
             )
             raise SettingsRefused("; ".join(wrong)) from None
 
-    @field_validator("home")
+    @field_validator("home", "data", "data_cache")
     @classmethod
-    def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().absolute()
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path and path.expanduser().absolute()
 
     @field_validator("database_url")
     @classmethod
@@ -97,6 +103,15 @@ class Settings(BaseSettings):
     def storage_path(self) -> str:
         """Where checkpoints lie."""
         return self.storage or str(self.home / "storage")
+
+    @property
+    def data_places(self) -> dict[str, str]:
+        """What tells a worker where data sets lie, as variables of its environment."""
+        return {
+            "KBFGS_DATA": str(self.data or self.home / "data"),
+            "KBFGS_DATA_CACHE": str(self.data_cache or self.home / "cache"),
+            "KBFGS_OFFLINE": str(int(self.offline)),
+        }
 
     def signing_secret(self) -> bytes:
         """What signs the study tokens; made where there is none yet."""

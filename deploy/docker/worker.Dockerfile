@@ -14,6 +14,6 @@ COPY kbfgs kbfgs
 COPY service/__init__.py service/__init__.py
 COPY service/contracts service/contracts
 COPY workers workers
-RUN useradd --create-home --uid 1000 kbfgs && mkdir -p /var/lib/kbfgs/storage \
+RUN useradd --create-home --uid 1000 kbfgs && mkdir -p /var/lib/kbfgs/storage /var/lib/kbfgs/cache \
  && chown -R kbfgs /var/lib/kbfgs
 USER kbfgs

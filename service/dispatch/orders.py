@@ -1,5 +1,6 @@
 """What a study's driver is started with: ids and a token, nothing that a person wrote."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -29,6 +30,8 @@ class Orders:
     web_url: str
     """Where drivers find the web."""
     storage: str
+    data_places: Mapping[str, str]
+    """Variables that say where data sets lie."""
     secret: bytes = field(repr=False)
 
     def order(self, study: StudyRecord) -> JobRequest:
@@ -41,5 +44,6 @@ class Orders:
             "KBFGS_STUDY_TOKEN": sign(self.secret, StudyClaim(study.id, study.attempt, expires)),
             "KBFGS_WEB_URL": self.web_url,
             "KBFGS_STORAGE": self.storage,
+            **self.data_places,
         }
         return JobRequest(submission_id=submission_id(study), environment=environment)

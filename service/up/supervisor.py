@@ -173,6 +173,7 @@ def programs(settings: Settings, home: Home, head: RayHead) -> tuple[Program, Pr
         "PYTHONUNBUFFERED": "1",
         "KBFGS_HOME": str(settings.home),
         "KBFGS_PORT": str(settings.port),
+        **settings.data_places,
         "KBFGS_RAY_URL": head.url,
         "KBFGS_RAY_TOKEN_PATH": str(head.token),
     }

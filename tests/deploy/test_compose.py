@@ -103,6 +103,26 @@ def test_every_variable_that_it_takes_is_in_the_example_file() -> None:
     assert taken == offered
 
 
+@pytest.mark.parametrize("name", ["ray-head", "ray-worker"])
+def test_every_folder_that_drivers_are_told_is_mounted_where_they_run(name: str) -> None:
+    mounts = services()[name]["volumes"]
+    assert isinstance(mounts, list)
+    modes = {target: mode for _, target, mode in (split_mount(mount) for mount in mounts)}
+    told = {environment()[f"KBFGS_{place}"] for place in ("STORAGE", "DATA", "DATA_CACHE")}
+    assert told == set(modes)
+    assert modes[environment()["KBFGS_DATA"]] == "ro"
+    image = (ROOT / "deploy/docker/worker.Dockerfile").read_text()
+    made = re.findall(r"/var/lib/kbfgs/\w+", image)
+    assert {target for target, mode in modes.items() if mode == "rw"} == set(made)
+
+
+def split_mount(mount: str) -> tuple[str, str, str]:
+    """Source, target and mode of a mount in the short form."""
+    found = re.fullmatch(r"(\$\{.*\}|[^:]+):([^:]+)(?::(ro))?", mount)
+    assert found, mount
+    return found[1], found[2], found[3] or "rw"
+
+
 def test_ray_and_the_database_are_published_nowhere() -> None:
     published = {
         name: service["ports"] for name, service in services().items() if "ports" in service

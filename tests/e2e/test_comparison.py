@@ -53,6 +53,12 @@ def finished(service: RunningService) -> tuple[str, set[str]]:
     return comparison.id, addresses
 
 
+def test_its_data_were_made_ready_where_the_service_says(
+    service: RunningService, finished: tuple[str, set[str]]
+) -> None:
+    assert len(list((service.home / "cache").glob("mnist-5k-*/train.npy"))) == 1
+
+
 def test_it_finishes_with_every_epoch_once(
     service: RunningService, finished: tuple[str, set[str]]
 ) -> None:

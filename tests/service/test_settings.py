@@ -7,6 +7,13 @@ import pytest
 from service.settings import Settings, SettingsRefused, kept_secret
 
 
+@pytest.fixture(autouse=True)
+def no_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tests have a cache of their own, by these variables."""
+    for name in ("KBFGS_DATA", "KBFGS_DATA_CACHE", "KBFGS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def test_a_wrong_setting_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KBFGS_PORT", "many")
     monkeypatch.setenv("KBFGS_TICK", "-1")
@@ -31,7 +38,38 @@ def test_everything_follows_from_the_home(tmp_path: Path) -> None:
     assert settings.database == f"sqlite:///{tmp_path}/kbfgs.db"
     assert settings.web_url == "http://127.0.0.1:9000"
     assert settings.storage_path == f"{tmp_path}/storage"
+    assert settings.data_places == {
+        "KBFGS_DATA": f"{tmp_path}/data",
+        "KBFGS_DATA_CACHE": f"{tmp_path}/cache",
+        "KBFGS_OFFLINE": "0",
+    }
     assert settings.ray_token() is None
+
+
+def test_places_of_data_are_told_as_whole_paths(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Workers run in another folder than the service was started in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KBFGS_DATA", "pictures")
+    monkeypatch.setenv("KBFGS_DATA_CACHE", "~/ready")
+    monkeypatch.setenv("KBFGS_OFFLINE", "true")
+    assert Settings.load().data_places == {
+        "KBFGS_DATA": f"{tmp_path}/pictures",
+        "KBFGS_DATA_CACHE": str(Path.home() / "ready"),
+        "KBFGS_OFFLINE": "1",
+    }
+
+
+def test_workers_read_the_places_as_the_service_tells_them(tmp_path: Path) -> None:
+    from workers.data.places import Places
+
+    told = Settings(home=tmp_path, data=tmp_path / "pictures", offline=True).data_places
+    places = Places.from_environment(told)
+    assert places == Places(tmp_path / "pictures", tmp_path / "cache", offline=True)
+    assert Places.from_environment({"KBFGS_HOME": str(tmp_path)}) == Places.from_environment(
+        Settings(home=tmp_path).data_places
+    )
 
 
 @pytest.mark.parametrize("url", ["foo", "mysql://u:sesame@host/db", "postgresql://u:sesame@h:p/d"])

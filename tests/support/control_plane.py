@@ -265,6 +265,7 @@ def _dispatcher(
     orders = Orders(
         web_url="http://127.0.0.1:8000",
         storage=service.settings.storage_path,
+        data_places=service.settings.data_places,
         secret=service.settings.signing_secret(),
     )
     reconciler = Reconciler(

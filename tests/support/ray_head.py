@@ -47,7 +47,11 @@ def ray_head(*, cpus: int = 2) -> Iterator[RunningHead]:
         token = Path(folder) / "token"
         token.write_text(secrets.token_hex(16))
         head = plan_head(token, cpus=cpus)
-        environment = {**head.environment(os.environ, root=ROOT), "OMP_NUM_THREADS": "1"}
+        environment = {
+            **head.environment(os.environ, root=ROOT),
+            "OMP_NUM_THREADS": "1",
+            "KBFGS_DATA_CACHE": os.environ["KBFGS_DATA_CACHE"],
+        }
         log = Path(folder) / "head.log"
         with log.open("wb") as output:
             process = psutil.Popen(

@@ -314,6 +314,9 @@ def test_no_word_of_a_person_reaches_a_job(plane: ControlPlane) -> None:
         "KBFGS_STUDY_TOKEN",
         "KBFGS_WEB_URL",
         "KBFGS_STORAGE",
+        "KBFGS_DATA",
+        "KBFGS_DATA_CACHE",
+        "KBFGS_OFFLINE",
     }
 
 
