@@ -13,11 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from benchmarks.autoencoder import MNIST_SIZES, autoencoder, training_pictures
 from benchmarks.contenders import CONTENDERS
@@ -70,12 +71,14 @@ class Result:
         return next((seconds for seconds, _, loss in self.curve if loss <= level), None)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(
+    arguments: Sequence[str] | None = None, *, pictures: Callable[[], Tensor] = training_pictures
+) -> None:
     """Run what is missing, then print the tables."""
     options = _parser().parse_args(arguments)
     if not options.report:
         problem = Problem(
-            training_pictures(),
+            pictures(),
             batch=options.batch,
             seed=options.seed,
             evaluate_every=options.evaluate_every,

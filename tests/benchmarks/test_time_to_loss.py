@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from benchmarks import time_to_loss
-from benchmarks.autoencoder import DataMissingError, autoencoder, training_pictures
+from benchmarks.autoencoder import autoencoder, training_pictures
 from benchmarks.contenders import CONTENDERS
 from benchmarks.time_to_loss import Result, Task, read
 from benchmarks.timed_training import Problem, Progress, train
-from tests.support.idx_files import write_pictures
+from tests.support.data_files import noise, write_digits
+from workers.data import DataMissing, Library
+from workers.data.places import Places
 
 SIZES = (16, 12, 6, 12, 16)
 TINY = [
@@ -24,9 +26,11 @@ class PowerCut(Exception):
 
 
 @pytest.fixture
-def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
-    monkeypatch.setenv("KBFGS_DATA", str(write_pictures(tmp_path / "data", count=60, side=4)))
-    return training_pictures()
+def pictures() -> torch.Tensor:
+    """60 pictures of 16 pixels with a few smooth causes."""
+    generator = torch.Generator().manual_seed(0)
+    causes = torch.rand(60, 3, generator=generator)
+    return causes @ torch.rand(3, 16, generator=generator) / 3
 
 
 def cut_power_after(results: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,18 +48,20 @@ def cut_power_after(results: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time_to_loss, "_append", append)
 
 
-@pytest.mark.usefixtures("pictures")
 def test_a_benchmark_that_is_cut_off_twice_makes_every_run_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    pictures: torch.Tensor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     results = tmp_path / "results.jsonl"
     for sitting in (1, 2):
         with monkeypatch.context() as patch:
             cut_power_after(2, patch)
             with pytest.raises(PowerCut):
-                time_to_loss.main([*TINY, "--results", str(results)])
+                time_to_loss.main([*TINY, "--results", str(results)], pictures=lambda: pictures)
         assert len(read(results)) == 2 * sitting
-    time_to_loss.main([*TINY, "--results", str(results)])
+    time_to_loss.main([*TINY, "--results", str(results)], pictures=lambda: pictures)
 
     done = [(one.task.label, one.task.budget) for one in read(results)]
     assert len(set(done)) == len(done) == 6
@@ -109,20 +115,19 @@ def test_the_clock_stands_still_during_evaluation(tmp_path: Path, pictures: torc
     assert (progress.seconds, progress.steps) == (10, 9)
 
 
-def test_pictures_are_read_in_rows_between_zero_and_one(pictures: torch.Tensor) -> None:
-    assert pictures.shape == (60, 16)
-    assert 0 < float(pictures.max()) <= 1
-    assert float(pictures.min()) >= 0
+def test_pictures_are_read_in_rows_between_zero_and_one(tmp_path: Path) -> None:
+    digits = write_digits(tmp_path, train=6, side=4)
+    shelf = Library({digits.name: digits}, Places(tmp_path, tmp_path / "cache"))
+    pictures = training_pictures(shelf.arrays)
+    assert pictures.shape == (6, 16)
+    assert torch.equal(pictures * 255, torch.tensor(noise(6, 4, 4)).reshape(6, 16).float())
 
 
 def test_missing_data_say_which_file_goes_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("KBFGS_DATA", raising=False)
-    with pytest.raises(DataMissingError, match="KBFGS_DATA"):
-        training_pictures()
     monkeypatch.setenv("KBFGS_DATA", str(tmp_path))
-    with pytest.raises(DataMissingError, match=r"mnist/train-images-idx3-ubyte\.gz"):
+    with pytest.raises(DataMissing, match=rf"{tmp_path}/mnist/train-images-idx3-ubyte\.gz"):
         training_pictures()
 
 
