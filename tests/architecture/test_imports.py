@@ -34,6 +34,7 @@ def loaded_by(module: str) -> set[str]:
         ("service.bootstrap", {"torch", "ray", "fastapi", "matplotlib"}),
         ("api.app", {"torch", "ray", "matplotlib"}),
         ("api.client", {"torch", "ray", "fastapi", "sqlalchemy", "jinja2"}),
+        ("workers.data", {"torch", "ray", "scipy", "httpx", "rich"}),
         ("kbfgs", {"pydantic", "ray", "sqlalchemy", "fastapi"}),
     ],
 )
