@@ -31,6 +31,8 @@ def print_report(console: Console, report: Report) -> None:
         console.print(Text(f"{problem.title}{interim}", style="dim"), soft_wrap=True)
         console.print(Text(problem.sentence, style="bold"), soft_wrap=True)
         console.print(_contenders(problem))
+        if problem.beside:
+            console.print(_beside(problem))
         for warning in problem.warnings:
             console.print(f"warning: {warning}", soft_wrap=True)
     for warning in report.warnings:
@@ -43,13 +45,21 @@ def _contenders(problem: ProblemReport) -> Table:
     table = _table(
         "contender",
         "best settings",
-        "final loss (95 %)",
+        f"final {problem.metric.words} (95 %)",
         f"{_unit(problem.outcome)} to {goal} (95 %)",
         "reached",
         "tuning cost",
     )
     for contender in problem.contenders:
         table.add_row(*_contender(contender, problem))
+    return table
+
+
+def _beside(problem: ProblemReport) -> Table:
+    """What else was measured at the end of the finals."""
+    table = _table("contender", *(f"{metric.heading} (95 %)" for metric in problem.beside))
+    for contender in problem.contenders:
+        table.add_row(contender.name, *map(contender.written, problem.beside))
     return table
 
 

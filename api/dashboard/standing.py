@@ -34,7 +34,7 @@ def silent_seconds(view: ComparisonView, now: datetime) -> int | None:
 
 
 def leader(view: ComparisonView) -> ContenderProgress | None:
-    """The contender with the lowest training loss so far; None before there is one or at a tie."""
+    """The contender with the lowest loss so far; None before there is one or at a tie."""
     ranked = sorted(
         (entry for entry in view.contenders if entry.best_loss is not None),
         key=lambda entry: entry.best_loss or 0.0,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from service.contracts import numbers
+from service.contracts.metrics import Metric
 from service.contracts.report import Interval, TimeTo
 from service.contracts.spec import Outcome
 
@@ -14,7 +15,7 @@ OUTCOMES: Mapping[Outcome, str] = {
     Outcome.TRAINING_SECONDS: "training seconds to the target",
     Outcome.EPOCHS: "epochs to the target",
     Outcome.STEPS: "steps to the target",
-    Outcome.FINAL_LOSS: "final training loss",
+    Outcome.FINAL_LOSS: "final loss",
 }
 
 
@@ -33,9 +34,14 @@ def span(value: Interval | TimeTo) -> str:
     return numbers.span(value.low, value.high)
 
 
-def loss_span(value: Interval) -> str:
-    """The bounds of a loss: ``59.12–60.3``."""
-    return numbers.span(value.low, value.high, write=numbers.loss)
+def metric_value(value: float | None, metric: Metric) -> str:
+    """A value of a metric: ``59.12``, ``98.35``."""
+    return numbers.write_of(metric)(value)
+
+
+def metric_span(value: Interval, metric: Metric) -> str:
+    """The bounds of a metric: ``59.12–60.3``, ``98.20–98.50``."""
+    return numbers.span(value.low, value.high, write=numbers.write_of(metric))
 
 
 def ratio_span(value: Interval) -> str:

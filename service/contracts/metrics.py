@@ -20,6 +20,11 @@ class Metric(StrEnum):
         return self.value.replace("train_", "training_").replace("_", " ")
 
     @property
+    def heading(self) -> str:
+        """As it stands above its values: ``training loss``, ``test accuracy, %``."""
+        return f"{self.words}, %" if self.is_accuracy else self.words
+
+    @property
     def is_accuracy(self) -> bool:
         """Whether it is a share of right rows, of which more is better."""
         return self.value.endswith("_accuracy")

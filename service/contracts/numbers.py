@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from service.contracts.base import SettingValue
+from service.contracts.metrics import Metric
 
 DASH = "\N{EN DASH}"
 """Stands between two bounds, and for what is not known."""
@@ -15,6 +16,7 @@ DASH = "\N{EN DASH}"
 _TIMES = "\N{MULTIPLICATION SIGN}"
 _SMALLEST, _LARGEST = -3, 9
 """Powers of ten that are written out."""
+_HUNDREDTH = Decimal("0.01")
 _AGES = ((86_400, "d"), (3600, "h"), (60, "min"))
 _DURATIONS = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
@@ -46,6 +48,18 @@ def loss(value: float | None) -> str:
     if value is None or not math.isfinite(value) or value == 0:
         return number(value)
     return number(value, 3 if f"{_rounded(value, 4):.3e}".split("e")[0].endswith("0") else 4)
+
+
+def percent(value: float | None) -> str:
+    """A share in percent, whose sign stands elsewhere: ``98.35``."""
+    if value is None or not math.isfinite(value):
+        return number(value)
+    return str(Decimal(100 * value).quantize(_HUNDREDTH, ROUND_HALF_UP))
+
+
+def write_of(metric: Metric) -> Write:
+    """How the values of a metric are written below its heading."""
+    return percent if metric.is_accuracy else loss
 
 
 def ratio(value: float | None) -> str:

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Literal
 
+from service.contracts import numbers
 from service.contracts.base import Contract, SettingValue
+from service.contracts.metrics import Metric
 from service.contracts.space import Space
 from service.contracts.spec import Outcome
 
@@ -14,6 +16,10 @@ class Interval(Contract):
     median: float | None
     low: float | None = None
     high: float | None = None
+
+
+NOT_MEASURED = Interval(median=None)
+"""Stands for a metric that a problem lacks, or that an older report does not hold."""
 
 
 class TimeTo(Contract):
@@ -52,8 +58,16 @@ class ContenderReport(Contract):
     diverged: int
     failed: int
     final_loss: Interval
+    """The deciding loss at the end of a run."""
     best_loss: Interval
-    test_loss: Interval
+    """The lowest deciding loss of a run."""
+    train_loss: Interval = NOT_MEASURED
+    """This and every other metric at the end of a run."""
+    validation_loss: Interval = NOT_MEASURED
+    test_loss: Interval = NOT_MEASURED
+    train_accuracy: Interval = NOT_MEASURED
+    validation_accuracy: Interval = NOT_MEASURED
+    test_accuracy: Interval = NOT_MEASURED
     run_seconds: Interval
     """Training seconds of a whole run that finished: what its final loss cost."""
     run_gradients: Interval
@@ -61,6 +75,16 @@ class ContenderReport(Contract):
     training_seconds: TimeTo
     epochs: TimeTo
     steps: TimeTo
+
+    def at_end(self, metric: Metric) -> Interval:
+        """A metric at the end of a run."""
+        interval: Interval = getattr(self, metric)
+        return interval
+
+    def written(self, metric: Metric) -> str:
+        """The same as people read it: ``0.312 (0.305–0.320)``, ``98.35 (98.20–98.50)``."""
+        figure, write = self.at_end(metric), numbers.write_of(metric)
+        return numbers.with_span(figure.median, figure.low, figure.high, write=write)
 
 
 class PairReport(Contract):
@@ -95,6 +119,8 @@ class ProblemReport(Contract):
 
     problem: str
     title: str
+    metric: Metric = Metric.TRAIN_LOSS
+    """The loss that decides: points are chosen by it, and target, times and final loss are its."""
     outcome: Outcome
     target: Target
     sentence: str
@@ -107,6 +133,16 @@ class ProblemReport(Contract):
     more_seeds: int | None
     """How many more seeds would probably decide it; None where it is decided or unknown."""
     warnings: tuple[str, ...]
+
+    @property
+    def beside(self) -> tuple[Metric, ...]:
+        """What was measured at the end of the finals beside the loss that decides."""
+        return tuple(
+            metric
+            for metric in Metric
+            if metric is not self.metric
+            and any(entry.at_end(metric) != NOT_MEASURED for entry in self.contenders)
+        )
 
 
 class Report(Contract):

@@ -15,6 +15,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from service.contracts.events import MetricPoint
+from service.contracts.metrics import Metric
 from service.contracts.spec import Outcome
 from service.contracts.states import StudyKind, TrialState
 from service.domain.results import ComparisonResults, TrialResult
@@ -32,6 +33,23 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
+class _Axes:
+    """What is drawn against what."""
+
+    x: Outcome
+    y: Metric
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether x has a log axis, on which 0 has no place."""
+        return self.x is not Outcome.EPOCHS
+
+    def place(self, point: MetricPoint) -> tuple[float, float | None]:
+        """Where an evaluation lies; no height where its loss is not finite or not measured."""
+        return position(point, self.x), point.value(self.y)
+
+
+@dataclass(frozen=True)
 class _Band:
     """One contender's curve over its seeds, an entry for each epoch."""
 
@@ -46,16 +64,18 @@ def loss_figure(
     problem: str,
     axis: Outcome,
     *,
+    metric: Metric,
     colours: Mapping[str, str],
     target: float | None,
 ) -> str | None:
-    """Training loss of the finals on one problem: the median over seeds with min and max.
+    """The loss of the finals on one problem: the median over seeds with min and max.
 
     Args:
         results: The comparison's trials.
         problem: The problem.
         axis: What the loss is drawn against; seconds and steps on a log axis, where a ratio is a
             distance.
+        metric: The loss that decides.
         colours: The contenders' colours, in the order of the legend.
         target: The loss that counts as reached, drawn as a line.
 
@@ -69,14 +89,14 @@ def loss_figure(
     ]
     if not finals:
         return None
+    axes = _Axes(axis, metric)
     with _ONE_AT_A_TIME, _style(salt=f"{problem} {axis}"):
         figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-        axes = figure.subplots()
+        plot = figure.subplots()
         for name, colour in colours.items():
-            _draw(
-                axes, [trial for trial in finals if trial.contender == name], axis, (name, colour)
-            )
-        _dress(axes, axis, finals, target)
+            own = [trial for trial in finals if trial.contender == name]
+            _draw(plot, own, axes, (name, colour))
+        _dress(plot, axes, finals, target)
         return _inline(figure)
 
 
@@ -98,59 +118,59 @@ def _style(*, salt: str) -> AbstractContextManager[None]:
     )
 
 
-def _draw(axes: Axes, trials: Sequence[TrialResult], axis: Outcome, look: tuple[str, str]) -> None:
+def _draw(plot: Axes, trials: Sequence[TrialResult], axes: _Axes, look: tuple[str, str]) -> None:
     name, colour = look
     finished = [trial for trial in trials if trial.state is not TrialState.DIVERGED]
-    band = _band([trial.points for trial in finished], axis, logarithmic=axis is not Outcome.EPOCHS)
+    band = _band([trial.points for trial in finished], axes)
     if band.at:
-        axes.fill_between(band.at, band.low, band.high, color=colour, alpha=0.2, linewidth=0)
+        plot.fill_between(band.at, band.low, band.high, color=colour, alpha=0.2, linewidth=0)
         label = f"{name} ({len(finished)})"
-        axes.plot(band.at, band.median, color=colour, linewidth=2, label=label)
+        plot.plot(band.at, band.median, color=colour, linewidth=2, label=label)
     for trial in trials:
         if trial.state is TrialState.DIVERGED:
-            _draw_diverged(axes, trial, axis, colour)
+            _draw_diverged(plot, trial, axes, colour)
 
 
-def _draw_diverged(axes: Axes, trial: TrialResult, axis: Outcome, colour: str) -> None:
+def _draw_diverged(plot: Axes, trial: TrialResult, axes: _Axes, colour: str) -> None:
     """A dotted line that ends in a cross."""
-    shown = [(position(p, axis), p.train_loss) for p in trial.points if p.train_loss is not None]
-    shown = [(at, loss) for at, loss in shown if at > 0 or axis is Outcome.EPOCHS]
+    places = [axes.place(point) for point in trial.points]
+    shown = [
+        (at, loss) for at, loss in places if loss is not None and (at > 0 or not axes.logarithmic)
+    ]
     if shown:
         at, losses = zip(*shown, strict=True)
-        axes.plot(at, losses, ":x", color=colour, markevery=[-1], linewidth=1)
+        plot.plot(at, losses, ":x", color=colour, markevery=[-1], linewidth=1)
 
 
-def _band(curves: Sequence[Sequence[MetricPoint]], axis: Outcome, *, logarithmic: bool) -> _Band:
+def _band(curves: Sequence[Sequence[MetricPoint]], axes: _Axes) -> _Band:
     """Over the seeds, at each epoch: median position, lowest, median and highest loss."""
-    rows = list(_rows(curves, axis))
-    if logarithmic:
-        rows = [row for row in rows if row[0] > 0]
+    rows = [row for row in _rows(curves, axes) if row[0] > 0 or not axes.logarithmic]
     columns = tuple(zip(*rows, strict=True)) or ((), (), (), ())
     return _Band(*columns)
 
 
 def _rows(
-    curves: Sequence[Sequence[MetricPoint]], axis: Outcome
+    curves: Sequence[Sequence[MetricPoint]], axes: _Axes
 ) -> Iterator[tuple[float, float, float, float]]:
     for epoch in sorted({point.epoch for curve in curves for point in curve}):
-        points = [point for curve in curves for point in curve if point.epoch == epoch]
-        losses = [point.train_loss for point in points if point.train_loss is not None]
+        places = [axes.place(point) for curve in curves for point in curve if point.epoch == epoch]
+        losses = [loss for _, loss in places if loss is not None]
         if losses:
-            at = statistics.median(position(point, axis) for point in points)
+            at = statistics.median(at for at, _ in places)
             yield at, min(losses), statistics.median(losses), max(losses)
 
 
-def _dress(axes: Axes, axis: Outcome, finals: Sequence[TrialResult], target: float | None) -> None:
-    losses = [point.train_loss for trial in finals for point in trial.points]
+def _dress(plot: Axes, axes: _Axes, finals: Sequence[TrialResult], target: float | None) -> None:
+    losses = [axes.place(point)[1] for trial in finals for point in trial.points]
     if all(loss is None or loss > 0 for loss in losses):
-        axes.set_yscale("log")
-        _few_ticks(axes.yaxis)
-    if axis is not Outcome.EPOCHS:
-        axes.set_xscale("log")
-        _few_ticks(axes.xaxis)
+        plot.set_yscale("log")
+        _few_ticks(plot.yaxis)
+    if axes.logarithmic:
+        plot.set_xscale("log")
+        _few_ticks(plot.xaxis)
     if target is not None:
-        axes.axhline(target, color=_INK, linewidth=1, linestyle="--", alpha=0.6)
-        axes.annotate(
+        plot.axhline(target, color=_INK, linewidth=1, linestyle="--", alpha=0.6)
+        plot.annotate(
             f"target {target:.4g}",
             (1, target),
             xycoords=("axes fraction", "data"),
@@ -158,11 +178,11 @@ def _dress(axes: Axes, axis: Outcome, finals: Sequence[TrialResult], target: flo
             va="bottom",
             fontsize=9,
         )
-    axes.set_xlabel(_LABELS[axis])
-    axes.set_ylabel("training loss")
-    axes.grid(visible=True, which="major", color=_INK, alpha=0.12)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False)
+    plot.set_xlabel(_LABELS[axes.x])
+    plot.set_ylabel(axes.y.words)
+    plot.grid(visible=True, which="major", color=_INK, alpha=0.12)
+    if plot.get_legend_handles_labels()[0]:
+        plot.legend(frameon=False)
 
 
 def _few_ticks(axis: Axis) -> None:

@@ -15,7 +15,7 @@ from service.contracts.states import StudyKind
 from service.domain.results import ComparisonResults
 from service.exports.figures import loss_figure
 from service.exports.palette import contender_colours
-from service.exports.tables import Table, contenders_table, pairs_table
+from service.exports.tables import Table, beside_table, contenders_table, pairs_table
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -26,6 +26,7 @@ class _Section:
 
     report: ProblemReport
     contenders: Table
+    beside: Table
     pairs: Table
     figures: tuple[Markup, ...]
     notes: tuple[tuple[str, str], ...]
@@ -60,12 +61,20 @@ def _section(
     problem: ProblemReport, results: ComparisonResults, colours: dict[str, str]
 ) -> _Section:
     drawn = (
-        loss_figure(results, problem.problem, axis, colours=colours, target=problem.target.value)
+        loss_figure(
+            results,
+            problem.problem,
+            axis,
+            metric=problem.metric,
+            colours=colours,
+            target=problem.target.value,
+        )
         for axis in (Outcome.EPOCHS, Outcome.TRAINING_SECONDS)
     )
     return _Section(
         report=problem,
         contenders=contenders_table(problem),
+        beside=beside_table(problem),
         pairs=pairs_table(problem),
         figures=tuple(Markup(figure) for figure in drawn if figure is not None),
         notes=_problem_notes(problem),
@@ -83,7 +92,7 @@ def _problem_notes(problem: ProblemReport) -> tuple[tuple[str, str], ...]:
         False: "moved by 5 % either way it gives the same verdict",
         None: "",
     }[problem.target.winner_changes]
-    target = f"training loss {numbers.loss(problem.target.value)}, {rule}"
+    target = f"{problem.metric.words} {numbers.loss(problem.target.value)}, {rule}"
     spaces = (
         (
             f"space of {entry.name}",
@@ -96,6 +105,7 @@ def _problem_notes(problem: ProblemReport) -> tuple[tuple[str, str], ...]:
     )
     return (
         ("decided by", problem.outcome.value.replace("_", " ")),
+        ("points chosen by", f"the lowest final {problem.metric.words}, never by test data"),
         ("target", "; ".join(filter(None, (target, moved)))),
         ("baseline", problem.baseline),
         *spaces,
@@ -139,8 +149,7 @@ def _notes(report: Report, results: ComparisonResults) -> tuple[tuple[str, str],
         ("budget", f"{numbers.counted(spec.budget.epochs, 'epoch')} a run"),
         (
             "search",
-            f"{spec.tuning.described}, drawn before the first run; the point with the lowest "
-            "final training loss is chosen, never on test data",
+            f"{spec.tuning.described}, drawn before the first run",
         ),
         (
             "finals",

@@ -21,7 +21,7 @@ def contenders_table(problem: ProblemReport) -> Table:
         header=(
             "contender",
             "best settings",
-            "final loss (95 %)",
+            f"final {problem.metric.words} (95 %)",
             f"{_time_name(problem.outcome)} to {numbers.loss(problem.target.value)} (95 %)",
             "reached",
             "whole run",
@@ -31,12 +31,22 @@ def contenders_table(problem: ProblemReport) -> Table:
     )
 
 
+def beside_table(problem: ProblemReport) -> Table:
+    """Each contender: what else was measured at the end of its finals."""
+    return Table(
+        header=("contender", *(f"{metric.heading} (95 %)" for metric in problem.beside)),
+        rows=tuple(
+            (entry.name, *map(entry.written, problem.beside)) for entry in problem.contenders
+        ),
+    )
+
+
 def pairs_table(problem: ProblemReport) -> Table:
     """Each pair: the ratio of the outcome, its interval and the tests."""
     return Table(
         header=(
             "pair",
-            f"ratio of {_outcome_name(problem.outcome)}",
+            f"ratio of {_outcome_name(problem)}",
             "95 %",
             "p",
             "corrected p",
@@ -100,11 +110,11 @@ def _time_name(outcome: Outcome) -> str:
     return "seconds" if outcome in _IN_SECONDS else outcome.value
 
 
-def _outcome_name(outcome: Outcome) -> str:
+def _outcome_name(problem: ProblemReport) -> str:
     return {
         Outcome.TRAINING_SECONDS: "training seconds",
-        Outcome.FINAL_LOSS: "final training losses",
-    }.get(outcome, outcome.value)
+        Outcome.FINAL_LOSS: f"final {problem.metric.words}es",
+    }.get(problem.outcome, problem.outcome.value)
 
 
 _IN_SECONDS = frozenset({Outcome.TRAINING_SECONDS, Outcome.FINAL_LOSS})

@@ -3,7 +3,7 @@
 import textwrap
 
 from service.contracts.report import ProblemReport, Report
-from service.exports.tables import Table, contenders_table, pairs_table
+from service.exports.tables import Table, beside_table, contenders_table, pairs_table
 
 _WIDTH = 100
 
@@ -32,6 +32,8 @@ def aligned(table: Table) -> str:
 def _problem(problem: ProblemReport, *, titled: bool) -> str:
     parts = [problem.title] if titled else []
     parts += [_wrapped(problem.sentence), aligned(contenders_table(problem))]
+    if problem.beside:
+        parts.append(aligned(beside_table(problem)))
     if problem.pairs:
         parts.append(aligned(pairs_table(problem)))
     if problem.warnings:

@@ -127,7 +127,13 @@ def test_submit_and_wait_prints_progress_verdict_and_table(
     assert "best loss" in out
     table = out[out.index(problem.sentence) :]
     goal = f"seconds to {numbers.loss(problem.target.value)} (95 %)"
-    for heading in ("contender", "best settings", "final loss (95 %)", goal, "tuning cost"):
+    for heading in (
+        "contender",
+        "best settings",
+        "final training loss (95 %)",
+        goal,
+        "tuning cost",
+    ):
         assert heading in table
     for contender in problem.contenders:
         (row,) = [

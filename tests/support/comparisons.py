@@ -74,6 +74,13 @@ def a_trial(
     return replace(usual, **fields)
 
 
+def measured(trial: TrialResult, **curves: Sequence[float | None]) -> TrialResult:
+    """The trial with other curves of some metrics, by their names."""
+    rows = [dict(zip(curves, values, strict=True)) for values in zip(*curves.values(), strict=True)]
+    points = [point.model_copy(update=row) for point, row in zip(trial.points, rows, strict=True)]
+    return replace(trial, points=tuple(points))
+
+
 def results(
     spec: ComparisonSpec, trials: Sequence[TrialResult], *, complete: bool = True
 ) -> ComparisonResults:

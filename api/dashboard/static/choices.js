@@ -3,13 +3,16 @@
 const ALLOWED = {
   runs: ["finals", "tuning"],
   x: ["epoch", "seconds"],
-  loss: ["train", "test"],
+  split: ["train", "validation", "test"],
+  measure: ["loss", "accuracy"],
   xlog: ["0", "1"],
   ylog: ["0", "1"],
 };
-const DEFAULTS = { runs: "", x: "epoch", loss: "train", xlog: "0", ylog: "1", problem: "", hide: "" };
+const DEFAULTS = {
+  runs: "", x: "epoch", split: "", measure: "loss", xlog: "0", ylog: "1", problem: "", hide: "",
+};
 
-/** The choices as the address has them; `runs` is empty where the page should decide. */
+/** The choices as the address has them; `runs` and `split` are empty where the page should decide. */
 export function readChoices() {
   const query = new URLSearchParams(location.search);
   const choices = { ...DEFAULTS };

@@ -4,6 +4,7 @@ import { hidden, readChoices, writeChoices } from "./choices.js";
 import { counted } from "./format.js";
 import { layout } from "./layout.js";
 import { legendItem } from "./legend.js";
+import { chosen, measured, measureOf, splitOf, words } from "./metrics.js";
 import { csv, saveText } from "./save.js";
 import { throttled } from "./throttle.js";
 import { traces } from "./traces.js";
@@ -72,19 +73,23 @@ export class Curves {
     this.#choose({ hide: [...names].join(",") });
   }
 
-  /** The choices with what the page decides by itself filled in. */
-  #effective(series) {
-    const finals = series.some((one) => one.kind === "finals" && one.epoch.length);
-    return { ...this.#choices, runs: this.#choices.runs || (finals ? "finals" : "tuning") };
+  /** What there is to draw, and the choices with what the page decides by itself filled in. */
+  #effective(article) {
+    const drawable = this.#store.all().filter((one) => one.epoch.length);
+    const finals = drawable.some((one) => one.kind === "finals");
+    const runs = this.#choices.runs || (finals ? "finals" : "tuning");
+    const shown = drawable.filter((one) => one.problem === article?.dataset.problem && one.kind === runs);
+    const deciding = article?.dataset.metric ?? "train_loss";
+    const present = measured(shown, deciding);
+    const metric = chosen(this.#choices, present, deciding);
+    return { shown, present, choices: { ...this.#choices, runs, metric, deciding } };
   }
 
   async #draw() {
-    const all = this.#store.all();
-    const choices = this.#effective(all);
-    const article = this.#article(choices.problem);
-    const problem = article?.dataset.problem;
-    const shown = all.filter((one) => one.problem === problem && one.kind === choices.runs && one.epoch.length);
+    const article = this.#article(this.#choices.problem);
+    const { shown, present, choices } = this.#effective(article);
     this.#showControls(choices);
+    this.#showMetrics(choices, present);
     this.#showLegend(shown, choices);
     const visible = this.#contenders.filter((one) => !hidden(choices).has(one.name));
     const made = traces(shown, visible, choices, this.#points());
@@ -120,6 +125,21 @@ export class Curves {
     if (select && choices.problem) select.value = choices.problem;
   }
 
+  /** The metrics that can be drawn, those of the other splits in the measure that is drawn. */
+  #showMetrics(choices, present) {
+    const [split, measure] = [splitOf(choices.metric), measureOf(choices.metric)];
+    for (const button of this.#root.querySelectorAll("[data-choice=split] button")) {
+      button.hidden = !present.includes(`${button.value}_${measure}`);
+      button.setAttribute("aria-pressed", String(button.value === split));
+    }
+    for (const button of this.#root.querySelectorAll("[data-choice=measure] button")) {
+      button.setAttribute("aria-pressed", String(button.value === measure));
+    }
+    const measures = new Set(present.map(measureOf));
+    this.#root.querySelector("[data-choice=measure]").hidden = measures.size < 2;
+    this.#root.querySelector("[data-toggle=ylog]").disabled = measure === "accuracy";
+  }
+
   #showLegend(shown, choices) {
     const names = hidden(choices);
     const list = this.#root.querySelector("[data-legend]");
@@ -139,7 +159,7 @@ export class Curves {
       : "One line a trial; the thick one is the best that finished.";
     const caption = `${counted(shown.length, kind)}, ${counted(points, "point")}. ${middle} Drag to zoom, double-click to reset.`;
     write(this.#root.querySelector("[data-plot-caption]"), points ? caption : "");
-    this.#plot.setAttribute("aria-label", `Loss curves of ${counted(shown.length, kind)}; the tables below hold the figures`);
+    this.#plot.setAttribute("aria-label", `${words(choices.metric)} of ${counted(shown.length, kind)}; the tables below hold the figures`);
     this.say(points ? "" : this.#nothing(choices));
   }
 

@@ -23,6 +23,11 @@ export function loss(value) {
   return number(value, value.toExponential(3).split("e")[0].endsWith("0") ? 3 : 4);
 }
 
+/** A share in percent, whose sign stands elsewhere: "98.35". */
+export function percent(value) {
+  return Number.isFinite(value) ? (100 * value).toFixed(2) : number(value);
+}
+
 /** An interval: "0.37–0.46", "at most 0.46", or nothing where it has no bound. */
 export function span(low, high, write = number) {
   const [open, closed] = [low ?? null, high ?? null];

@@ -1,13 +1,13 @@
 // How the plot looks: axes, target line and the page's own colours.
 
 import { loss } from "./format.js";
+import { measureOf, words } from "./metrics.js";
 
 const X_TITLES = { epoch: "epoch", seconds: "training seconds" };
-const LOSS_TITLES = { train: "training loss", test: "test loss" };
 
 /**
  * @param {HTMLElement} element the plot, whose colours are the page's
- * @param {object} choices
+ * @param {object} choices with the metric that is drawn and the one that decides
  * @param {number | null} target the loss that counts as reached
  * @param {number} epochs the budget of a trial
  */
@@ -20,10 +20,12 @@ export function layout(element, choices, target, epochs) {
     automargin: true,
     fixedrange: false,
   };
+  const shares = measureOf(choices.metric) === "accuracy";
+  const log = choices.ylog === "1" && !shares;
   const epochTicks = choices.x === "epoch" && choices.xlog === "0" && epochs <= 20;
   return {
     autosize: true,
-    uirevision: [choices.x, choices.xlog, choices.ylog, choices.runs, choices.loss, choices.problem].join(),
+    uirevision: [choices.x, choices.xlog, choices.ylog, choices.runs, choices.metric, choices.problem].join(),
     margin: { l: 56, r: 12, t: 12, b: 48 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
@@ -47,18 +49,18 @@ export function layout(element, choices, target, epochs) {
     },
     yaxis: {
       ...axis,
-      title: { text: LOSS_TITLES[choices.loss], standoff: 8, font: { size: 13 } },
-      type: choices.ylog === "1" ? "log" : "linear",
-      tickformat: "~g",
+      title: { text: words(choices.metric), standoff: 8, font: { size: 13 } },
+      type: log ? "log" : "linear",
+      tickformat: shares ? ".3~%" : "~g",
       nticks: element.clientHeight < 400 ? 3 : 8,
     },
     ...targetLine(choices, target, look.color),
   };
 }
 
-/** Targets are training losses of the finals: elsewhere a line would say something false. */
+/** A target is one of the loss that decides: on another metric a line would say something false. */
 function targetLine(choices, target, colour) {
-  if (target === null || choices.loss !== "train") return { shapes: [], annotations: [] };
+  if (target === null || choices.metric !== choices.deciding) return { shapes: [], annotations: [] };
   const level = choices.ylog === "1" ? Math.log10(target) : target;
   return {
     shapes: [{

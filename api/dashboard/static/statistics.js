@@ -1,6 +1,8 @@
 // Runs of one contender over seeds, epoch by epoch: median, lowest, highest, how many.
 
-/** Median of numbers; a run that diverged counts as infinite. */
+import { measureOf } from "./metrics.js";
+
+/** Median of numbers; a run that diverged counts as infinite: the highest loss, the lowest accuracy. */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
@@ -12,43 +14,45 @@ export function median(values) {
  * The curve of one contender.
  *
  * @param {object[]} runs series of its runs, one a seed
- * @param {{x: "epoch" | "training_seconds", loss: "train_loss" | "test_loss"}} axes
+ * @param {{x: "epoch" | "training_seconds", metric: string}} axes
  * @returns {{epoch: number, x: number, middle: number, low: number, high: number, runs: number}[]}
  *   one entry an epoch that a run has reached; x is the median over those runs
  */
 export function overSeeds(runs, axes) {
   const byEpoch = new Map();
+  const worst = measureOf(axes.metric) === "accuracy" ? -Infinity : Infinity;
   const last = Math.max(0, ...runs.map((run) => run.epoch.at(-1) ?? 0));
   for (const run of runs) {
     run.epoch.forEach((epoch, index) => {
-      const loss = run[axes.loss][index];
-      if (loss === null && axes.loss === "test_loss" && run.train_loss[index] !== null) return;
+      const value = run[axes.metric][index] ?? null;
+      const trained = Number.isFinite(run.train_loss[index]);
+      if (value === null && axes.metric !== "train_loss" && trained) return; // not measured
       const at = entry(byEpoch, epoch);
       at.x.push(run[axes.x][index]);
-      at.loss.push(loss ?? Infinity);
+      at.values.push(value ?? worst);
     });
     if (run.state !== "diverged") continue;
     for (let epoch = (run.epoch.at(-1) ?? -1) + 1; epoch <= last; epoch += 1) {
-      entry(byEpoch, epoch).loss.push(Infinity);
+      entry(byEpoch, epoch).values.push(worst);
     }
   }
   return [...byEpoch.keys()].sort((a, b) => a - b).map((epoch) => summary(epoch, byEpoch.get(epoch)));
 }
 
 function entry(byEpoch, epoch) {
-  if (!byEpoch.has(epoch)) byEpoch.set(epoch, { x: [], loss: [] });
+  if (!byEpoch.has(epoch)) byEpoch.set(epoch, { x: [], values: [] });
   return byEpoch.get(epoch);
 }
 
 function summary(epoch, at) {
-  const finite = at.loss.filter(Number.isFinite);
-  const middle = median(at.loss);
+  const finite = at.values.filter(Number.isFinite);
+  const middle = median(at.values);
   return {
     epoch,
     x: at.x.length ? median(at.x) : null,
     middle: Number.isFinite(middle) ? middle : null,
     low: finite.length ? Math.min(...finite) : null,
     high: finite.length ? Math.max(...finite) : null,
-    runs: at.loss.length,
+    runs: at.values.length,
   };
 }

@@ -6,8 +6,15 @@ from collections.abc import Iterator, Sequence
 from service.contracts.catalogue import Catalogue
 from service.contracts.catalogue.contenders import searched
 from service.contracts.events import MetricPoint
+from service.contracts.metrics import Metric
 from service.contracts.plan import Point
-from service.contracts.report import ContenderReport, Interval, TimeTo, TuningCost
+from service.contracts.report import (
+    NOT_MEASURED,
+    ContenderReport,
+    Interval,
+    TimeTo,
+    TuningCost,
+)
 from service.contracts.space import Dimension, Space, Values, is_number
 from service.contracts.spec import ContenderSpec, Outcome
 from service.contracts.states import TrialState
@@ -26,6 +33,7 @@ def contender_report(
     chosen: Point | None,
     tuning: Sequence[TrialResult],
     finals: Sequence[TrialResult],
+    metric: Metric,
     target: float | None,
 ) -> ContenderReport:
     """The figures of one contender on one problem.
@@ -36,11 +44,12 @@ def contender_report(
         chosen: The point that the search chose.
         tuning: The trials of its search.
         finals: Its trials on fresh seeds.
+        metric: The loss that decides.
         target: The loss that counts as reached, if there is one.
     """
     entry = catalogue.optimizer(contender.optimizer)
     space = searched(contender, entry) if entry else (contender.space or {})
-    runs = counted_runs(finals)
+    runs = counted_runs(finals, metric)
     return ContenderReport(
         name=contender.label,
         optimizer=contender.optimizer,
@@ -53,7 +62,7 @@ def contender_report(
         failed=_number(finals, TrialState.FAILED),
         final_loss=_interval([run.final_loss for run in runs]),
         best_loss=_interval([run.best_loss for run in runs]),
-        test_loss=_interval([loss for run in runs if (loss := run.test_loss) is not None]),
+        **{measured.value: _at_end(runs, measured) for measured in Metric},
         run_seconds=_interval([point.training_seconds for point in _ends(runs)]),
         run_gradients=_interval([point.gradient_evaluations for point in _ends(runs)]),
         training_seconds=_time_to(runs, Outcome.TRAINING_SECONDS, target),
@@ -87,6 +96,13 @@ def _interval(values: Sequence[float]) -> Interval:
         return Interval(median=None)
     bounds = median_interval(values)
     return Interval(median=finite(bounds.median), low=finite(bounds.low), high=finite(bounds.high))
+
+
+def _at_end(runs: Sequence[Run], metric: Metric) -> Interval:
+    """A metric at the end of the runs; empty where no run that finished measured it."""
+    if all(run.at_end(metric) is None for run in runs if run.finished):
+        return NOT_MEASURED
+    return _interval([value for run in runs if (value := run.at_end(metric)) is not None])
 
 
 def _ends(runs: Sequence[Run]) -> list[MetricPoint]:

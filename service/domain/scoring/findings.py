@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from service.contracts.catalogue import Catalogue
+from service.contracts.metrics import Metric
 from service.contracts.report import ContenderReport, Target, TimeTo
 from service.contracts.spec import ComparisonSpec, Outcome
 from service.domain.scoring.pairs import Pair
@@ -18,6 +19,8 @@ class Findings:
 
     spec: ComparisonSpec
     problem: str
+    metric: Metric
+    """The loss that decides."""
     titles: Mapping[str, str]
     """What each contender is called in sentences."""
     contenders: Mapping[str, ContenderReport]

@@ -28,7 +28,7 @@ from service.domain.scoring.sentence import sentence
 from service.domain.scoring.targets import MARGIN, moved, relative_target
 from service.domain.scoring.verdict import decide, more_seeds
 from service.domain.scoring.warnings import warnings
-from service.domain.selection import select
+from service.domain.selection import deciding_metric, select
 
 
 def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) -> Report:
@@ -64,6 +64,7 @@ def _problem_report(
     return ProblemReport(
         problem=problem,
         title=entry.title if entry else problem,
+        metric=findings.metric,
         outcome=findings.outcome,
         target=findings.target,
         sentence=sentence(findings),
@@ -83,10 +84,11 @@ def _problem_report(
 
 def _findings(results: ComparisonResults, catalogue: Catalogue, problem: str) -> Findings:
     spec = results.spec
+    metric = deciding_metric(spec, problem, catalogue)
     out = _out(results, problem)
     runs = {
         contender.label: counted_runs(
-            trials_of(results, problem, StudyKind.FINALS, contender.label)
+            trials_of(results, problem, StudyKind.FINALS, contender.label), metric
         )
         for contender in spec.contenders
         if contender.label not in out
@@ -94,13 +96,14 @@ def _findings(results: ComparisonResults, catalogue: Catalogue, problem: str) ->
     target = _target(spec, runs)
     pairs = _pairs(spec, runs, target.value)
     verdict = decide(pairs, tuple(runs), spec.baseline_label)
-    contenders = _contender_reports(results, catalogue, problem, target.value)
+    contenders = _contender_reports(results, catalogue, problem, target=target.value)
     leader = verdict.winner or leader_of([contenders[name] for name in runs], spec.verdict.outcome)
     trials = [trial for trial in results.trials if trial.problem == problem]
     finals = trials_of(results, problem, StudyKind.FINALS)
     return Findings(
         spec=spec,
         problem=problem,
+        metric=metric,
         titles=titles(spec, catalogue),
         contenders=contenders,
         out=out,
@@ -162,9 +165,10 @@ def _pairs(
 
 
 def _contender_reports(
-    results: ComparisonResults, catalogue: Catalogue, problem: str, target: float | None
+    results: ComparisonResults, catalogue: Catalogue, problem: str, *, target: float | None
 ) -> dict[str, ContenderReport]:
     chosen: dict[str, Point] = select(results, problem, catalogue)
+    metric = deciding_metric(results.spec, problem, catalogue)
     return {
         contender.label: contender_report(
             contender,
@@ -172,6 +176,7 @@ def _contender_reports(
             chosen=chosen.get(contender.label),
             tuning=trials_of(results, problem, StudyKind.TUNING, contender.label),
             finals=trials_of(results, problem, StudyKind.FINALS, contender.label),
+            metric=metric,
             target=target,
         )
         for contender in results.spec.contenders

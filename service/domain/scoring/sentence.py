@@ -4,6 +4,7 @@ import math
 from typing import assert_never
 
 from service.contracts import numbers
+from service.contracts.metrics import Metric
 from service.contracts.spec import Outcome
 from service.domain.planning import minimum_seeds
 from service.domain.scoring.findings import Findings
@@ -61,9 +62,12 @@ def _alone(findings: Findings, name: str) -> str:
     if findings.outcome is Outcome.FINAL_LOSS or findings.target.value is None:
         loss = report.final_loss
         figure = numbers.with_span(loss.median, loss.low, loss.high, write=numbers.loss)
-        return f"No verdict, for {title} is the only contender: its final training loss is {figure}"
+        return (
+            f"No verdict, for {title} is the only contender: its final {findings.metric.words} "
+            f"is {figure}"
+        )
     time = findings.time_to(name)
-    target = numbers.loss(findings.target.value)
+    target = _goal(findings)
     if time.median is None:
         return (
             f"No verdict, for {title} is the only contender: it reaches {target} in "
@@ -107,12 +111,12 @@ def _undecided(findings: Findings, leader: str) -> str:
 
 
 def _nobody_reached(findings: Findings, leader: str) -> str:
-    target = numbers.loss(findings.target.value)
     loss = numbers.loss(findings.contenders[leader].final_loss.median)
     budget = numbers.counted(findings.spec.budget.epochs, "epoch")
     return (
-        f"No winner: no contender reached {target} within {budget}; "
-        f"{findings.title(leader)} came nearest with a median final loss of {loss}."
+        f"No winner: no contender reached {_goal(findings)} within {budget}; "
+        f"{findings.title(leader)} came nearest with a median final {findings.metric.words} "
+        f"of {loss}."
     )
 
 
@@ -140,8 +144,8 @@ def _claim(findings: Findings, pair: Pair, name: str) -> str:
     if outcome is Outcome.FINAL_LOSS:
         if math.isinf(bounds.median):
             return f"{title} ends its runs where most of {rival}'s diverge"
-        return f"{title} ends at {_times(bounds)} {_of(rival)} training loss"
-    target = numbers.loss(findings.target.value)
+        return f"{title} ends at {_times(bounds)} {_of(rival)} {findings.metric.words}"
+    target = _goal(findings)
     if math.isinf(bounds.median):
         mine, theirs = findings.time_to(name), findings.time_to(other)
         if mine.median == 0:
@@ -207,6 +211,14 @@ def _cost(findings: Findings, *names: str) -> str:
     return f"tuning took {count}, {seconds} worker-seconds"
 
 
+def _goal(findings: Findings) -> str:
+    """The target: ``60.0``, or ``a validation loss of 0.31`` where that decides."""
+    value = numbers.loss(findings.target.value)
+    if findings.metric is Metric.TRAIN_LOSS:
+        return value
+    return f"a {findings.metric.words} of {value}"
+
+
 def _times(bounds: Bounds) -> str:
     return numbers.times(ratio(bounds.median))
 
@@ -226,7 +238,7 @@ def _measure(outcome: Outcome) -> str:
         case Outcome.EPOCHS | Outcome.STEPS:
             return outcome.value
         case Outcome.FINAL_LOSS:
-            return "training loss"
+            return "loss"
         case _:
             assert_never(outcome)
 

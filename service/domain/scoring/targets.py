@@ -5,31 +5,32 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from service.contracts.events import MetricPoint
+from service.contracts.metrics import Metric
 from service.contracts.spec import Outcome
 
 MARGIN = 0.05
 """A relative target lies this share above the worst median best loss."""
 
 
-def reached_at(points: Sequence[MetricPoint], target: float, axis: Outcome) -> float:
-    """Training seconds, epochs or steps until the training loss is at or below the target.
+def reached_at(
+    points: Sequence[MetricPoint], target: float, *, axis: Outcome, metric: Metric
+) -> float:
+    """Training seconds, epochs or steps until the loss is at or below the target.
 
     Interpolated linearly between the evaluation before and the one that reached it.
 
     Returns:
         The value on the axis; infinity where the run missed the target within its budget.
     """
-    before: MetricPoint | None = None
+    before: tuple[float, float | None] = (0.0, None)
     for point in points:
-        loss = point.train_loss
+        at, loss = position(point, axis), point.value(metric)
         if loss is not None and loss <= target:
-            at = position(point, axis)
-            if before is None or before.train_loss is None:
+            start, higher = before
+            if higher is None:
                 return at
-            share = (before.train_loss - target) / (before.train_loss - loss)
-            start = position(before, axis)
-            return start + share * (at - start)
-        before = point
+            return start + (higher - target) / (higher - loss) * (at - start)
+        before = (at, loss)
     return math.inf
 
 

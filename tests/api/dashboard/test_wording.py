@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api.dashboard import wording
+from service.contracts.metrics import Metric
 from service.contracts.report import Interval
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -28,6 +29,7 @@ def test_a_moment_without_a_zone_is_in_utc() -> None:
 def test_each_kind_of_interval_has_its_digits() -> None:
     interval = Interval(median=1.0, low=0.98765, high=1.23456)
     assert wording.span(interval) == "0.988–1.23"
-    assert wording.loss_span(interval) == "0.9877–1.235"
+    assert wording.metric_span(interval, Metric.TEST_LOSS) == "0.9877–1.235"
+    assert wording.metric_span(interval, Metric.TEST_ACCURACY) == "98.77–123.46"
     assert wording.ratio_span(interval) == "0.99–1.23"
     assert wording.span(Interval(median=None, low=None, high=None)) == ""

@@ -67,7 +67,7 @@ def test_the_axes_that_were_chosen_stand_in_the_address_and_outlive_a_reload(
         page.get_by_role("button", name="test", exact=True).click()
         page.get_by_label("log x").check()
         page.get_by_label("log loss").uncheck()
-        for word in ("x=seconds", "loss=test", "xlog=1", "ylog=0"):
+        for word in ("x=seconds", "split=test", "xlog=1", "ylog=0"):
             assert word in page.url
         page.reload()
         expect(page.locator("[data-plot-caption]")).to_contain_text("point")
@@ -142,7 +142,7 @@ def test_a_run_that_diverged_counts_as_the_worst_in_the_median(
         const runs = [
             run([9, 5, 3], "finished"), run([9, null], "diverged"), run([9, 4, 2], "finished"),
         ];
-        return overSeeds(runs, { x: "training_seconds", loss: "train_loss" });
+        return overSeeds(runs, { x: "training_seconds", metric: "train_loss" });
     }"""
     with watched_page(browser) as page:
         open_drawn(page, web, finished)

@@ -28,6 +28,8 @@ def made_up() -> Iterator[Written]:
     values += [float(whole) / 8 for whole in range(-40, 2000, 7)]
     for name, value in itertools.product(("number", "loss", "setting"), values):
         yield Written(name, (value,), getattr(numbers, name)(value))
+    for share in (*(draw.random() for _ in range(300)), *(eighth / 800 for eighth in range(801))):
+        yield Written("percent", (share,), numbers.percent(share))
 
 
 def test_javascript_writes_every_figure_as_python_does(browser: Browser, web: WebService) -> None:

@@ -42,4 +42,5 @@ def test_an_entry_that_contradicts_itself_is_refused(fields: dict[str, object], 
 def test_metrics_have_their_words() -> None:
     assert Metric.TRAIN_LOSS.words == "training loss"
     assert Metric.VALIDATION_ACCURACY.words == "validation accuracy"
+    assert Metric.TEST_ACCURACY.heading == "test accuracy, %"
     assert [metric for metric in Metric if metric.is_accuracy] == list(Metric)[3:]

@@ -131,7 +131,7 @@ def test_a_target_that_nobody_reached() -> None:
     trials = [*searched(spec), *finals("kbfgs", [100, 60]), *finals("adam", [100, 70])]
     assert judged(results(spec, trials)).sentence == (
         "No winner: no contender reached 10.0 within 5 epochs; "
-        "K-BFGS came nearest with a median final loss of 60.0."
+        "K-BFGS came nearest with a median final training loss of 60.0."
     )
 
 

@@ -1,16 +1,25 @@
 """When a run reached the target, and what the target is."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from service.contracts.events import MetricPoint
+from service.contracts.metrics import Metric
 from service.contracts.spec import Outcome
-from service.domain.scoring.targets import moved, reached_at, relative_target
+from service.domain.scoring import targets
+from service.domain.scoring.targets import moved, relative_target
 from tests.support.comparisons import curve
 
 LOSSES = st.floats(-100, 100)
+
+
+def reached_at(points: Sequence[MetricPoint], target: float, axis: Outcome) -> float:
+    """By training loss."""
+    return targets.reached_at(points, target, axis=axis, metric=Metric.TRAIN_LOSS)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +51,14 @@ def test_after_a_loss_that_is_not_finite_nothing_is_interpolated() -> None:
 def test_a_final_loss_is_no_axis() -> None:
     with pytest.raises(ValueError, match="no axis"):
         reached_at(curve([100, 10]), 50, Outcome.FINAL_LOSS)
+
+
+def test_another_loss_reaches_the_target_when_it_does() -> None:
+    """Test losses lie 1 above the training losses: 61 for 60, half way down from 101 to 21."""
+    at = targets.reached_at(curve([100, 20]), 61, axis=Outcome.EPOCHS, metric=Metric.TEST_LOSS)
+    assert at == 0.5
+    unmeasured = Metric.VALIDATION_LOSS
+    assert targets.reached_at(curve([9, 0]), 5, axis=Outcome.STEPS, metric=unmeasured) == math.inf
 
 
 @given(losses=st.lists(LOSSES, min_size=2, max_size=8), target=LOSSES)

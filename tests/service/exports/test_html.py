@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from service.contracts.catalogue import built_in
+from service.contracts.metrics import Metric
 from service.contracts.spec import Outcome
 from service.contracts.states import TrialState
 from service.domain.results import ComparisonResults, TrialResult
@@ -129,12 +130,34 @@ def test_odd_results_still_give_a_page(finals: list[TrialResult]) -> None:
     assert sentence in Page(page_of(outcome)).words
 
 
+def drawn(outcome: ComparisonResults, **look: object) -> str | None:
+    usual = {"metric": Metric.TRAIN_LOSS, "target": None}
+    return loss_figure(outcome, PROBLEM, Outcome.EPOCHS, **{**usual, **look})
+
+
+def test_a_figure_shows_the_loss_that_decides() -> None:
+    outcome = results(a_spec("kbfgs"), [a_trial("kbfgs", [100, 50])])
+    look = {"colours": {"kbfgs": "#0072B2"}}
+    figures = {metric: drawn(outcome, metric=metric, **look) for metric in Metric}
+    for metric, text in figures.items():
+        assert text is not None
+        assert metric.words in text
+    assert "<path" in figures[Metric.TEST_LOSS]
+    curves = {metric: text.count("stroke: #0072b2") for metric, text in figures.items()}
+    assert curves[Metric.TRAIN_LOSS] == curves[Metric.TEST_LOSS] > 0
+    assert curves[Metric.VALIDATION_LOSS] == 0, "nothing of it was measured"
+
+
+def test_what_was_measured_beside_the_deciding_loss_has_a_table(text: str) -> None:
+    words = Page(text).words
+    assert "Training loss of the finals" in words
+    assert words.index("Also measured") < words.index("test loss (95 %)") < words.index("Pairs")
+    assert "the lowest final training loss, never by test data" in words
+
+
 def test_curves_need_finals() -> None:
     spec = a_spec()
-    drawn = loss_figure(
-        results(spec, searched(spec)), PROBLEM, Outcome.EPOCHS, colours={}, target=None
-    )
-    assert drawn is None
+    assert drawn(results(spec, searched(spec)), colours={}) is None
 
 
 def test_the_line_is_the_median_over_the_seeds() -> None:
@@ -142,9 +165,7 @@ def test_the_line_is_the_median_over_the_seeds() -> None:
     runs = [a_trial("kbfgs", [100, loss], seed=seed) for seed, loss in enumerate((10, 20, 90))]
 
     def line(outcome: ComparisonResults) -> str:
-        text = loss_figure(
-            outcome, PROBLEM, Outcome.EPOCHS, colours={"kbfgs": "#0072B2"}, target=None
-        )
+        text = drawn(outcome, colours={"kbfgs": "#0072B2"})
         assert text is not None
         return next(
             path for path in re.findall(r"<path d=\"[^>]*>", text) if "stroke: #0072b2" in path

@@ -16,6 +16,8 @@ def test_the_sentence_then_the_tables_then_the_warnings() -> None:
     (row,) = [line for line in text.splitlines() if line.startswith("kbfgs (winner)")]
     for cell in ("lr 0.01", "1.00", "4.02 (3.92–4.12)", "8 of 8", "2 trials, 20.0 s"):
         assert cell in row
+    (beside,) = [line for line in text.splitlines() if line.startswith("kbfgs  ")]
+    assert " ".join(beside.split()) == "kbfgs 2.00 (2.00–2.00)", "the test loss"
     (pair,) = [line for line in text.splitlines() if line.startswith("kbfgs / adam")]
     assert " ".join(pair.split()) == "kbfgs / adam 0.40 0.38–0.42 0.0078 0.0078 8 0 kbfgs"
     assert "! K-BFGS: the chosen lr = 0.01 lies at the edge" in text
