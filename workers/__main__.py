@@ -75,7 +75,9 @@ def _run_local(plan: Path, folder: Path) -> int:
 
 
 def _problems() -> int:
+    from service.contracts import numbers
     from service.contracts.catalogue import installed
+    from service.contracts.metrics import Metric
     from workers.plugins import fault_of
 
     for entry in installed().problems:
@@ -85,6 +87,8 @@ def _problems() -> int:
         print(f"{entry.name}: {entry.title}")
         print(textwrap.fill(entry.summary, 88, initial_indent="  ", subsequent_indent="  "))
         print(f"  usually {entry.epochs} epochs in batches of {entry.batch_size}")
+        measured = numbers.listed([metric.words for metric in entry.metrics])
+        print(f"  {Metric(entry.selection_metric).words} decides; measures {measured}")
     return 0
 
 

@@ -230,3 +230,4 @@ def test_the_problems_are_listed(capsys):
     for entry in built_in().problems:
         assert f"{entry.name}: {entry.title}" in listed
         assert f"{entry.epochs} epochs in batches of {entry.batch_size}" in listed
+    assert "training loss decides; measures training loss and test loss" in listed

@@ -74,13 +74,9 @@ class OptimizerEntry(Contract):
 
 def _measured(fields: dict[str, Any]) -> tuple[Metric, ...]:
     """The metrics that follow from a problem's splits and classes."""
-    rows = {
-        "train": fields.get("training_rows"),
-        "validation": fields.get("validation_rows"),
-        "test": fields.get("test_rows"),
-    }
-    kinds = ("loss",) if fields.get("classes") is None else ("loss", "accuracy")
-    return tuple(Metric(f"{split}_{kind}") for kind in kinds for split in rows if rows[split])
+    splits = ("train", "validation", "test") if fields["validation_rows"] else ("train", "test")
+    kinds = ("loss",) if fields["classes"] is None else ("loss", "accuracy")
+    return tuple(Metric(f"{split}_{kind}") for kind in kinds for split in splits)
 
 
 class ProblemEntry(Contract):

@@ -84,16 +84,6 @@ def test_the_deciding_loss_is_drawn_first_and_another_metric_by_choice(
         assert page.evaluate(DRAWN) == [title, scale, targets, accuracy]
 
 
-def test_a_metric_that_was_not_measured_gives_way(
-    browser: Browser, web: WebService, both: str
-) -> None:
-    with watched_page(browser) as page:
-        open_drawn(page, web, f"{both}?split=test&measure=accuracy")
-        assert page.evaluate(DRAWN)[0] == "test loss"
-        open_drawn(page, web, f"{both}?split=validation&measure=accuracy")
-        assert page.evaluate(DRAWN)[0] == "training loss"
-
-
 def test_the_report_has_a_column_for_everything_measured(
     browser: Browser, web: WebService, both: str
 ) -> None:
@@ -107,3 +97,61 @@ def test_the_report_has_a_column_for_everything_measured(
         assert re.fullmatch(
             r"\d\d\.\d\d\s+\d\d\.\d\d–\d\d\.\d\d", row.locator("td").nth(6).inner_text()
         )
+
+
+def evaluate(browser: Browser, web: WebService, module: str, source: str) -> object:
+    """What a function makes of one of the pages' modules."""
+    load = f'const module = await import(new URL("{module}", url).href);'
+    with watched_page(browser) as page:
+        page.goto(web.login_link())
+        return page.evaluate(
+            'async () => { const url = document.querySelector("script[type=module]").src; '
+            f"{load} {source} }}"
+        )
+
+
+def test_a_metric_that_was_not_measured_gives_way(browser: Browser, web: WebService) -> None:
+    source = """
+        const present = ["train_loss", "test_loss", "test_accuracy"];
+        const chosen = (split, measure) => module.chosen({ split, measure }, present, "train_loss");
+        return [chosen("", "loss"), chosen("test", "accuracy"), chosen("train", "accuracy"),
+            chosen("validation", "loss"), chosen("validation", "accuracy")];"""
+    found = evaluate(browser, web, "metrics.js", source)
+    assert found == ["train_loss", "test_accuracy", "train_loss", "train_loss", "train_loss"]
+
+
+def test_a_run_that_diverged_has_the_lowest_accuracy_in_the_median(
+    browser: Browser, web: WebService
+) -> None:
+    source = """
+        const run = (shares, losses, state) => ({
+            state, epoch: losses.map((_, i) => i), training_seconds: losses,
+            train_loss: losses, test_accuracy: shares,
+        });
+        const runs = [
+            run([0.1, 0.5, 0.8], [9, 5, 3], "finished"), run([0.1], [9, null], "diverged"),
+            run([0.1, 0.6, 0.9], [9, 4, 2], "finished"),
+        ];
+        const axes = { x: "training_seconds", metric: "test_accuracy" };
+        return module.overSeeds(runs, axes).map((at) => [at.middle, at.low, at.high, at.runs]);"""
+    found = evaluate(browser, web, "statistics.js", source)
+    assert found == [[0.1, 0.1, 0.1, 3], [0.5, 0.5, 0.6, 3], [0.8, 0.8, 0.9, 3]]
+
+
+def test_the_thick_line_is_the_trial_that_the_deciding_loss_chooses(
+    browser: Browser, web: WebService
+) -> None:
+    source = """
+        const run = (train, validation) => ({
+            contender: "adam", trial_id: "t", state: "finished", epoch: [0],
+            train_loss: [train], validation_loss: [validation],
+        });
+        const contenders = [{ name: "adam", colour: "#0072B2" }];
+        const choices = {
+            x: "epoch", metric: "train_loss", deciding: "validation_loss", runs: "tuning",
+        };
+        const runs = [run(1, 5), run(3, 4)];
+        return module.traces(runs, contenders, choices, new Map()).traces.map((t) => t.line.width);
+    """
+    thin, thick = evaluate(browser, web, "traces.js", source)
+    assert thin < thick
