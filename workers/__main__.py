@@ -88,7 +88,8 @@ def _problems() -> int:
         print(textwrap.fill(entry.summary, 88, initial_indent="  ", subsequent_indent="  "))
         print(f"  usually {entry.epochs} epochs in batches of {entry.batch_size}")
         measured = numbers.listed([metric.words for metric in entry.metrics])
-        print(f"  {Metric(entry.selection_metric).words} decides; measures {measured}")
+        decides = f"{Metric(entry.selection_metric).words} decides; measures {measured}"
+        print(textwrap.fill(decides, 88, initial_indent="  ", subsequent_indent="  "))
     return 0
 
 
