@@ -13,20 +13,17 @@ def alone(path: Path, *, waiting: Callable[[], None] = lambda: None) -> Iterator
 
     Args:
         path: The file, in a folder that is there.
-        waiting: Called once where another process holds it.
+        waiting: Called where another process holds it.
 
     Raises:
         OSError: Where the file cannot be made.
     """
-    told = False
     while True:
         with path.open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if not told:
-                    waiting()
-                    told = True
+                waiting()
                 fcntl.flock(file, fcntl.LOCK_EX)
             if not _is_at(path, file.fileno()):
                 continue  # whoever held it has removed it: lock the file of those who came after

@@ -111,4 +111,5 @@ def test_checksums_of_two_kinds_are_kept_apart(tmp_path: Path) -> None:
     cache, path = Cache(tmp_path / "cache"), tmp_path / "file"
     path.write_bytes(b"one")
     for algorithm in ("sha256", "md5", "sha256"):
-        assert cache.checksum(path, algorithm=algorithm).algorithm == algorithm
+        expected = Checksum.of(path, algorithm=algorithm)
+        assert cache.checksum(path, algorithm=algorithm) == expected
