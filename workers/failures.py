@@ -7,6 +7,7 @@ import torch
 
 from kbfgs import UnsupportedModelError
 from service.contracts.states import FailureKind
+from workers.data import DataMissing
 from workers.loop import BadSetting
 from workers.plugins import PluginBroken
 
@@ -30,7 +31,7 @@ def classify(error: Exception) -> Failure:
             kind = FailureKind.OUT_OF_MEMORY
         case BadSetting() | UnsupportedModelError():
             return Failure(FailureKind.BAD_SETTING, str(error)[:MESSAGE_CHARACTERS])
-        case PluginBroken():
+        case DataMissing() | PluginBroken():
             return Failure(FailureKind.BUG, str(error)[:MESSAGE_CHARACTERS])
         case RuntimeError() if _NO_CPU_MEMORY in str(error):
             kind = FailureKind.OUT_OF_MEMORY

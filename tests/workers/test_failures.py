@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from service.contracts.states import FailureKind
+from workers.data import DataMissing
 from workers.failures import classify
 
 
@@ -17,3 +18,8 @@ def test_any_other_runtime_error_is_a_bug() -> None:
     with pytest.raises(RuntimeError) as raised:
         torch.zeros(2) @ torch.zeros(3)
     assert classify(raised.value).kind is FailureKind.BUG
+
+
+def test_missing_data_is_told_in_its_own_words() -> None:
+    told = "faces cannot be fetched: KBFGS_OFFLINE is set. Bring it by hand:\n  ADDRESS as FILE"
+    assert classify(DataMissing(told)).message == told

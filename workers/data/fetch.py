@@ -13,7 +13,8 @@ from workers.data.errors import DataMissing
 from workers.data.lock import alone
 from workers.data.source import Checksum, Source
 
-_ATTEMPTS = 5
+_FRUITLESS = 4
+"""Attempts that bring nothing more until an address is given up."""
 _PATIENCE = httpx.Timeout(30.0, connect=10.0)
 
 
@@ -92,18 +93,19 @@ class Fetcher:
         raise NotFetched("; ".join(reasons))
 
     def _bring(self, source: Source, url: str, part: Path) -> None:
-        """The file of this address, in as many attempts as it takes while bytes come."""
+        """The file of this address, in as many attempts as it takes while more of it comes."""
 
         def tell(done: int, total: int | None) -> None:
             self.watcher.progress(part.stem, done, total)
 
-        joinable = source.checksum is not None
-        for left in reversed(range(_ATTEMPTS)):
+        joinable, fruitless = source.checksum is not None, 0
+        while True:
             begun = size_of(part)
             try:
                 download(self.http, url, part, joinable=joinable, tell=tell)
             except Broken:
-                if not left:
+                fruitless += size_of(part) <= begun
+                if fruitless >= _FRUITLESS:
                     raise
                 time.sleep(self.pause)
                 continue
@@ -111,9 +113,9 @@ class Fetcher:
             if found is None:
                 return
             forget(part)
-            if not begun:
+            fruitless += 1
+            if not begun or fruitless >= _FRUITLESS:  # else parts of two files may have been joined
                 raise NotBrought(f"what it sent has {found}, not {source.checksum}")
-        raise NotBrought("what it sent at several attempts does not fit together")
 
     def _accept(self, source: Source, part: Path, check: Callable[[Path], object]) -> None:
         """Make sure of a file without a checksum, and write its own down."""
