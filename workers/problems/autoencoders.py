@@ -1,4 +1,4 @@
-"""Autoencoders of pictures: the paper's three, a small one, and two on data made here."""
+"""Autoencoders of pictures: the paper's three, two on data made here, and two small ones."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from workers.problems.stored import Source, reconstruction
 MNIST_WIDTHS = (784, 1000, 500, 250, 30, 250, 500, 1000, 784)
 MNIST_5K_WIDTHS = (784, 200, 100, 20, 100, 200, 784)
 FACES_WIDTHS = (625, 2000, 1000, 500, 30, 500, 1000, 2000, 625)
+FACES_LIKE_4K_WIDTHS = (625, 200, 100, 20, 100, 200, 625)
 CURVES_WIDTHS = (784, 400, 200, 100, 50, 25, 6, 25, 50, 100, 200, 400, 784)
 
 
@@ -27,6 +28,7 @@ class Autoencoder:
         data: The data set, by its name in ``workers.data``.
         train: The name of the training pictures in it, an array of shape (rows, ...).
         test: The name of the test pictures.
+        every: Pictures from one that is taken to the next; 1 takes them all.
         source: Gives the arrays.
     """
 
@@ -35,6 +37,7 @@ class Autoencoder:
     data: str
     train: str = "train"
     test: str = "test"
+    every: int = 1
     source: Source = arrays
 
     def build_model(self) -> nn.Module:
@@ -45,8 +48,8 @@ class Autoencoder:
         """Pictures as rows of pixels, float32; bytes become numbers in [0, 1]."""
         found = self.source(self.data)
         return Splits(
-            train=reconstruction(found[self.train], device),
-            test=reconstruction(found[self.test], device),
+            train=reconstruction(found[self.train][:: self.every], device),
+            test=reconstruction(found[self.test][:: self.every], device),
         )
 
 
@@ -88,6 +91,17 @@ def faces_like_autoencoder(source: Source = arrays) -> GaussianAutoencoder:
     """The same network on patches of the Olivetti pictures."""
     return GaussianAutoencoder(
         name="faces-like-autoencoder", widths=FACES_WIDTHS, data="faces-like", source=source
+    )
+
+
+def faces_like_4k_autoencoder(source: Source = arrays) -> GaussianAutoencoder:
+    """A smaller one on each 25th of the patches, of every person and picture."""
+    return GaussianAutoencoder(
+        name="faces-like-4k-autoencoder",
+        widths=FACES_LIKE_4K_WIDTHS,
+        data="faces-like",
+        every=25,
+        source=source,
     )
 
 
