@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import yaml
 
+from service.contracts.catalogue import built_in
 from service.contracts.report import Report
 from service.contracts.views import ComparisonPage, ComparisonView, Preview, TrialView
 from service.domain.records import Role
@@ -108,3 +109,7 @@ def test_the_catalogue_names_what_a_spec_may_name(quiet_site: Site) -> None:
     optimizers = {entry["name"]: entry for entry in asker.get("/v1/optimizers").json()}
     assert "mnist-5k-autoencoder" in problems
     assert set(optimizers["kbfgs"]["space"]) == {"lr", "damping"}
+    assert optimizers["lbfgs"]["max_workers"] == 1
+    for entry in built_in().optimizers:
+        settings = {setting["name"] for setting in optimizers[entry.name]["settings"]}
+        assert settings >= {"lr", "weight_decay", "schedule"}
