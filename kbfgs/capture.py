@@ -155,6 +155,7 @@ class Capture:
             over its forwards. Where the closure calls only parts of the model, or hands it no
             tensor, the first dimension that the layer called first saw.
         keep_edges: Whether records keep edges, which hold the graph.
+        scaled_loss: Whether losses are scaled, so that layers may return float16.
     """
 
     def __init__(
@@ -165,6 +166,7 @@ class Capture:
         self.batch_means: list[Tensor] = []
         self.rows = 0
         self.keep_edges = False
+        self.scaled_loss = False
         self._fixed_inputs = fixed_inputs
         self.head = BatchHead(1.0)
         self._model_calls = 0
@@ -272,11 +274,21 @@ class Capture:
 
     def _problem(self, adapter: LayerAdapter, inputs: Tensor, output: Tensor) -> str | None:
         if output.dtype == torch.float16:
-            raise UnsupportedModelError(
-                f"layer {adapter.name!r} returned torch.float16, which needs a scaled loss: use "
-                "autocast with torch.bfloat16, which does not"
-            )
+            self._require_scaled_loss(adapter, output)
         return adapter.unsupported_call(inputs)
+
+    def _require_scaled_loss(self, adapter: LayerAdapter, output: Tensor) -> None:
+        if not self.scaled_loss:
+            raise UnsupportedModelError(
+                f"layer {adapter.name!r} returned torch.float16, which needs a scaled loss: give "
+                "the optimizer an enabled GradScaler as grad_scaler, or use autocast with "
+                "torch.bfloat16, which does without"
+            )
+        if self.run is Run.WARM_START and output.requires_grad:
+            raise UnsupportedModelError(
+                f"layer {adapter.name!r} returned torch.float16 in warm_start(fisher_loss), where "
+                "no scale has been found yet: leave autocast out of the warm start"
+            )
 
     def _head_positions(self, positions: int) -> int | None:
         """How many positions of a call in the first run belong to the rows that count."""

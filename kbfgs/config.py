@@ -218,28 +218,3 @@ class KBFGSConfig:
             raise ConfigurationError(
                 f"row_weighting must be 'hook', 'loss' or None, got {self.row_weighting!r}"
             )
-
-
-_NOT_YET = {
-    "grad_scaler": (None, "train in float32 or float64"),
-}
-
-
-def refuse_unsupported(options: dict[str, object]) -> None:
-    """Raise for keywords that are unknown, or known but not supported yet.
-
-    A keyword that is given its neutral value passes.
-
-    Args:
-        options: Keywords beyond those of `KBFGSConfig`.
-
-    Raises:
-        ConfigurationError: A keyword of the interface that is not supported yet.
-        TypeError: A keyword that does not exist.
-    """
-    for name, value in options.items():
-        if name not in _NOT_YET:
-            raise TypeError(f"KBFGS() got an unexpected keyword argument {name!r}")
-        neutral, way_out = _NOT_YET[name]
-        if value != neutral:
-            raise ConfigurationError(f"{name}={value!r} is not supported yet: {way_out}")

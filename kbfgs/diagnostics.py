@@ -66,6 +66,8 @@ class Diagnostics:
         steps: Steps taken.
         capped_steps: Steps that the safeguard scaled down.
         rejected_steps: Steps that its ratio test took back.
+        overflowed_steps: Steps skipped since this optimizer was built, because the `grad_scaler`'s
+            scale was too large for their gradients; they do not count as taken.
         step_scale: The part of a step that the ratio test allows now, in (0, 1].
         seconds: Time of the last step by phase.
         bytes_sent: Bytes this rank handed to the network for curvature in the last step.
@@ -76,6 +78,7 @@ class Diagnostics:
     steps: int
     capped_steps: int
     rejected_steps: int
+    overflowed_steps: int
     step_scale: float
     seconds: PhaseSeconds
     bytes_sent: int

@@ -8,16 +8,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 
 from kbfgs.capture import Capture, LayerRecord, Run
 from kbfgs.checks import READ_EVERY_STEPS, DeferredChecks
 from kbfgs.diagnostics import PhaseClock
 from kbfgs.distributed.communicator import Communicator
-from kbfgs.distributed.ddp import communicator_for, unwrap
+from kbfgs.distributed.ddp import check_ranks, communicator_for, unwrap
 from kbfgs.errors import (
     ConfigurationError,
     KBFGSError,
@@ -25,75 +26,15 @@ from kbfgs.errors import (
     StateError,
     UnsupportedModelError,
 )
+from kbfgs.interfaces import Layers, Options
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.passes import FirstPass
 from kbfgs.registry import Assignment, FirstOrderParameter, assign, clean_name
+from kbfgs.scaling import scaling_for
 from kbfgs.second_pass import evaluation
-from kbfgs.state import SavedState, check_saved
+from kbfgs.state import check_saved
 
 logger = logging.getLogger(__name__)
-
-
-class Options(Protocol):
-    """The options that every optimizer here has."""
-
-    @property
-    def lr(self) -> float:
-        """Step size of the preconditioned layers."""
-        ...
-
-    @property
-    def other_lr(self) -> float:
-        """Learning rate of the inner AdamW."""
-        ...
-
-    @property
-    def weight_decay(self) -> float:
-        """τ."""
-        ...
-
-    @property
-    def reduce(self) -> str | None:
-        """What ranks exchange under DDP."""
-        ...
-
-    @property
-    def max_factor_dim(self) -> int:
-        """The largest side of a preconditioned layer."""
-        ...
-
-
-class Layer(Protocol):
-    """One preconditioned layer."""
-
-    @property
-    def adapter(self) -> LayerAdapter:
-        """The module as a matrix."""
-        ...
-
-    @property
-    def state(self) -> SavedState:
-        """What is remembered of it."""
-        ...
-
-
-class Layers(Protocol):
-    """All preconditioned layers with their curvature."""
-
-    @property
-    def layers(self) -> Mapping[str, Layer]:
-        """By name, in the order of the model."""
-        ...
-
-    @property
-    def communicator(self) -> Communicator:
-        """The ranks."""
-        ...
-
-    def leave_out(self, name: str) -> LayerAdapter:
-        """Forget a layer."""
-        ...
-
 
 Preconditioning = TypeVar("Preconditioning", bound=Layers)
 
@@ -110,8 +51,10 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         settings: The dataclass of the numbers that may change from step to step; they stand in
             the first parameter group.
         precondition: Makes the layers' curvature from their adapters and the ranks.
+        grad_scaler: Scales the losses of the closures, which may then run in float16.
 
     Raises:
+        ConfigurationError: The scaler is none.
         UnsupportedModelError: No layer can be preconditioned.
 
     Attributes:
@@ -129,6 +72,8 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         options: Options,
         settings: type[Any],
         precondition: Callable[[tuple[LayerAdapter, ...], Communicator], Preconditioning],
+        *,
+        grad_scaler: GradScaler | None,
     ) -> None:
         assignment = assign(
             unwrap(model),
@@ -150,10 +95,13 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         self._clock = PhaseClock()
         self._steps = 0
         self._capped: Tensor | int = 0
+        self._overflowed = 0
         self._built = False
         numbers = {field.name: getattr(options, field.name) for field in fields(settings)}
         self._build_groups(assignment, options, numbers)
         self._built = True
+        self._scaling = scaling_for(unwrap(model), self, grad_scaler)
+        self._capture.scaled_loss = self._scaling.active
 
     @abstractmethod
     def _start_from(self, records: Mapping[str, LayerRecord]) -> None:
@@ -181,6 +129,18 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         if not seen:
             raise KBFGSError("no preconditioned layer was called inside warm_start()")
         self._start_from(seen)
+
+    def unscale_(self) -> None:
+        """Divide the gradients by the `grad_scaler`'s scale now instead of after the closure.
+
+        For a closure that clips: to be called after its last backward, in the place of
+        `scaler.unscale_(opt)`. It does nothing where the closure is run again, and without a
+        scaler.
+
+        Raises:
+            ClosureError: The loss was not scaled, or `scaler.update()` was not called.
+        """
+        self._scaling.unscale_parameters()
 
     def state_dict(self) -> dict[str, Any]:
         """This rank's state; never communicates.
@@ -310,6 +270,29 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
                 others["params"] = [*others["params"], parameter]
                 entry = FirstOrderParameter(f"{adapter.module_name}.{part}", reason)
                 self._first_order.append(entry)
+
+    def _begin_step(self, *, reduce: str | None) -> None:
+        check_ranks(self._preconditioner.communicator, reduce=reduce)
+        self._clock.reset()
+        self._preconditioner.communicator.bytes_sent = 0
+
+    def _skip_step(self, loss: Tensor) -> Tensor:
+        """Leave all as it was before a step whose gradients overflowed, on every rank.
+
+        Args:
+            loss: The loss that was differentiated, a scalar.
+
+        Returns:
+            The loss.
+
+        Raises:
+            NonFiniteLossError: The loss is not finite either: no scale of the gradients helps.
+        """
+        (total,) = self._preconditioner.communicator.sum_together([loss.float()])
+        self._require_finite(total)
+        self._checks.read()
+        self._overflowed += 1
+        return loss
 
     def _require_finite(self, loss: Tensor) -> None:
         message = f"the loss is not finite in step {self._steps + 1}: lower lr or raise damping"

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 
 from kbfgs.capture import LayerRecord
 from kbfgs.config import (
@@ -17,10 +18,9 @@ from kbfgs.config import (
     Reduce,
     RowWeighting,
     Safeguard,
-    refuse_unsupported,
 )
 from kbfgs.diagnostics import Diagnostics, layer_diagnostics
-from kbfgs.distributed.ddp import average_by_rows, check_ranks
+from kbfgs.distributed.ddp import average_by_rows
 from kbfgs.distributed.exchange import FirstMeans
 from kbfgs.errors import ClosureError
 from kbfgs.head_reuse import HeadReuse
@@ -57,7 +57,8 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         ablation: Parts of the method that are left out.
         curvature_fraction: f; A, h and g over the first ⌈f·B⌉ of B rows, by `curvature_closure`.
         update_every: T; A, H_a and H_g change, by a second pass, in every T-th step alone.
-        **unsupported: Keywords of the interface that are not supported yet.
+        grad_scaler: A `torch.amp.GradScaler`: the closures scale their losses by it and may run in
+            float16; the optimizer unscales, and skips a step that overflows.
 
     Raises:
         ConfigurationError: An option is out of its bounds or not supported.
@@ -86,9 +87,8 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         ablation: Ablation | None = None,
         curvature_fraction: float = 1.0,
         update_every: int = 1,
-        **unsupported: object,
+        grad_scaler: GradScaler | None = None,
     ) -> None:
-        refuse_unsupported(unsupported)
         self.config = KBFGSConfig(
             lr=lr, damping=damping, momentum=momentum, factor_decay=factor_decay,
             weight_decay=weight_decay, powell=powell, other_lr=other_lr, safeguard=safeguard,
@@ -108,9 +108,14 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
                 weighting=weighting,
                 reduce=reduce,
             ),
+            grad_scaler=grad_scaler,
         )
         self._passes = TwoPasses(
-            model, self._capture, self._checks, fraction=self.config.curvature_fraction
+            model,
+            self._capture,
+            self._checks,
+            scaling=self._scaling,
+            fraction=self.config.curvature_fraction,
         )
         self._ratio_test: RatioTest | None = None
         if safeguard is not None and safeguard.min_ratio is not None:
@@ -159,9 +164,12 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
             raise ClosureError("KBFGS.step needs a closure, as torch.optim.LBFGS does")
         second_closure = self._second_closure(closure, curvature_closure)
         learns = self._steps % self.config.update_every == 0
-        settings = self._begin_step()
+        settings = self._settings()
+        self._begin_step(reduce=self.config.reduce)
         with self._clock.phase("first_pass"):
             first = self._passes.first(closure, self._preconditioner.adapters)
+            if self._scaling.overflowed():
+                return self._skip_step(first.loss)
             self._settle_layers(first)
             if learns and self.config.curvature_fraction < 1:
                 adapters = {a.name: a for a in self._preconditioner.adapters}
@@ -179,10 +187,10 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
                 records = {n: first.curvature_records[n] for n in self._preconditioner.layers}
                 second = self._passes.second(second_closure, records)
             with self._clock.phase("curvature"):
-                judge = partial(self._judge, second_closure, means)
-                self._preconditioner.learn_curvature(
-                    second, means, settings, judge=judge if self._ratio_test else None
-                )
+                judge = partial(self._judge, second_closure, means) if self._ratio_test else None
+                after = self._preconditioner.learn_curvature(second, means, settings, judge=judge)
+                gradients = (a.gradients for a in (*means.layers, *after.layers))
+                self._scaling.report(after.loss, gradients)
         self._finish_step(capped)
         return first.loss
 
@@ -253,12 +261,6 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
             )
         return curvature_closure or closure
 
-    def _begin_step(self) -> StepSettings:
-        check_ranks(self._preconditioner.communicator, reduce=self.config.reduce)
-        self._clock.reset()
-        self._preconditioner.communicator.bytes_sent = 0
-        return self._settings()
-
     def diagnostics(self) -> Diagnostics:
         """How the optimizer stands; reads the device, and never communicates."""
         self._checks.read()
@@ -268,6 +270,7 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
             steps=self._steps,
             capped_steps=int(self._capped),
             rejected_steps=0 if self._ratio_test is None else int(self._ratio_test.rejected),
+            overflowed_steps=self._overflowed,
             step_scale=1.0 if self._ratio_test is None else float(self._ratio_test.scale),
             seconds=self._clock.seconds(),
             bytes_sent=self._preconditioner.communicator.bytes_sent,

@@ -14,6 +14,7 @@ from kbfgs.checks import DeferredChecks
 from kbfgs.errors import ClosureError
 from kbfgs.head_reuse import HeadReuse, head_record
 from kbfgs.layers.base import LayerAdapter
+from kbfgs.scaling import LossScaling
 from kbfgs.second_pass import RandomState, refuse_batch_dependent, second_pass
 from kbfgs.verdicts import (
     check_same_batch,
@@ -84,6 +85,7 @@ class TwoPasses:
         model: The model, possibly wrapped in DDP.
         capture: The hooks on it.
         checks: Where verdicts on tensors go.
+        scaling: What the closures scale their losses by.
         fraction: f, the part of the mini-batch that is run again.
 
     Attributes:
@@ -96,6 +98,7 @@ class TwoPasses:
         capture: Capture,
         checks: DeferredChecks,
         *,
+        scaling: LossScaling,
         fraction: float = 1.0,
     ) -> None:
         self._model = model
@@ -103,6 +106,7 @@ class TwoPasses:
         self._capture = capture
         capture.head = BatchHead(fraction)
         self._checks = checks
+        self._scaling = scaling
         self.head_reuse = HeadReuse()
         self._random_state: RandomState | None = None
         self._batch_means: list[Tensor] = []
@@ -115,6 +119,7 @@ class TwoPasses:
             UnsupportedModelError: No layer is left to precondition.
         """
         self._random_state = RandomState.now(self._model)
+        self._scaling.begin()
         loss, records = self._run(closure, Run.FIRST)
         self._batch_means = self._capture.batch_means
         return FirstPass(loss, self._capture.rows, records, judge_first_records(adapters, records))
@@ -210,4 +215,9 @@ class TwoPasses:
             records = self._capture.end()
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise ClosureError(f"the closure must return the loss as a scalar tensor, got {loss!r}")
+        if run is Run.FIRST:
+            self._scaling.unscale_parameters()
+        for record in records.values():
+            if record.gradient_sum is not None:
+                record.gradient_sum = self._scaling.unscale(record.gradient_sum)
         return loss.detach().reshape(()), records

@@ -9,7 +9,13 @@ from torch import Tensor
 from kbfgs.capture import LayerRecord
 from kbfgs.config import CurvatureOptions, Reduce, RowWeighting, Safeguard
 from kbfgs.distributed.communicator import Communicator
-from kbfgs.distributed.exchange import FirstMeans, RankPart, exchange_first, exchange_second
+from kbfgs.distributed.exchange import (
+    FirstMeans,
+    RankPart,
+    SecondMeans,
+    exchange_first,
+    exchange_second,
+)
 from kbfgs.distributed.shares import scaled_factors, sum_symmetric
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.passes import FirstPass, SecondPass
@@ -170,7 +176,7 @@ class Preconditioner:
         settings: StepSettings,
         *,
         judge: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
+    ) -> SecondMeans:
         """Update H_g by the averaged pairs, and H_a by Hessian action.
 
         A step that is taken back leaves (s, y) and H_g as they are.
@@ -180,11 +186,14 @@ class Preconditioner:
             means: Of the first run.
             settings: The numbers of this step.
             judge: From the mean loss at the new weights to whether the step stands, both scalars.
+
+        Returns:
+            The means of the second run.
         """
         layers = list(self.layers.values())
         probes = [a.probe(mean) for a, mean in zip(layers, means.layers, strict=True)]
         own = [action for _, action in probes]
-        after, actions, loss = exchange_second(
+        after, actions = exchange_second(
             self.communicator,
             [second.records[layer.name] for layer in layers],
             means,
@@ -193,13 +202,14 @@ class Preconditioner:
         )
         if self._matrices:
             actions = [action * self.communicator.world_size for action in own]
-        accepted = None if judge is None else judge(loss)
+        accepted = None if judge is None else judge(after.loss)
         for index, layer in enumerate(layers):
             layer.learn_curvature(
-                means.layers[index], after[index], settings=settings, accepted=accepted
+                means.layers[index], after.layers[index], settings=settings, accepted=accepted
             )
             if self._input_inverse_every is None:
                 layer.act(probes[index][0], actions[index], settings=settings)
+        return after
 
     def mean_loss(self, loss: Tensor, means: FirstMeans) -> Tensor:
         """The mean over the curvature rows of all ranks of a loss over this rank's."""

@@ -74,6 +74,19 @@ class FirstMeans:
 
 
 @dataclass(frozen=True)
+class SecondMeans:
+    """What all ranks know after the second message.
+
+    Attributes:
+        loss: The mean loss over the curvature rows at the new weights, a scalar.
+        layers: The layers' means of h and g there.
+    """
+
+    loss: Tensor
+    layers: list[LayerMeans]
+
+
+@dataclass(frozen=True)
 class RankPart:
     """What this rank saw in one run.
 
@@ -154,7 +167,7 @@ def exchange_second(
     *,
     loss: Tensor,
     actions: Sequence[Tensor],
-) -> tuple[list[LayerMeans], list[Tensor], Tensor]:
+) -> tuple[SecondMeans, list[Tensor]]:
     """Sum {A_r s_a, h⁺, g⁺, loss⁺} over the ranks in one message.
 
     Args:
@@ -165,7 +178,7 @@ def exchange_second(
         actions: A_r s_a of each layer.
 
     Returns:
-        The layers' means, A s_a of each layer, and the mean loss at the new weights.
+        The means at the new weights, and A s_a of each layer.
     """
     weight = first.weight
     message = [weight.send(loss.to(actions[0].dtype))]
@@ -183,7 +196,7 @@ def exchange_second(
         )
         for i, old in enumerate(first.layers)
     ]
-    return layers, sums[::3], weight.receive(total_loss)
+    return SecondMeans(weight.receive(total_loss), layers), sums[::3]
 
 
 def _local_means(whole: LayerRecord, sample: LayerRecord, *, rows: int) -> LayerMeans:

@@ -34,6 +34,8 @@ class KFACDiagnostics:
     Attributes:
         steps: Steps taken.
         capped_steps: Steps that the safeguard scaled down.
+        overflowed_steps: Steps skipped since this optimizer was built, because the `grad_scaler`'s
+            scale was too large for their gradients; they do not count as taken.
         seconds: Time of the last step by phase; the second pass is the Fisher backward, the
             input factors are A and G, the curvature is their inversion.
         bytes_sent: Bytes this rank handed to the network for curvature in the last step.
@@ -43,6 +45,7 @@ class KFACDiagnostics:
 
     steps: int
     capped_steps: int
+    overflowed_steps: int
     seconds: PhaseSeconds
     bytes_sent: int
     layers: tuple[KFACLayerDiagnostics, ...]

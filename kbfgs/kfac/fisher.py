@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,10 +17,29 @@ from kbfgs.errors import ClosureError
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.linalg import accumulate_gram_
 from kbfgs.passes import Closure
+from kbfgs.scaling import LossScaling, PlainLoss
 from kbfgs.second_pass import without_running_statistics
 from kbfgs.verdicts import check_fisher_records, check_same_batch
 
 FisherLoss = Callable[[Any], Tensor]
+
+
+@dataclass(frozen=True)
+class FisherGradients:
+    """What the fisher_closure of one step gave.
+
+    Attributes:
+        loss: The loss on sampled targets, a scalar.
+        gradients: ∂loss/∂h by layer name, one for each call of the layer.
+    """
+
+    loss: Tensor
+    gradients: dict[str, list[Tensor]]
+
+    @property
+    def all(self) -> list[Tensor]:
+        """The gradients of all layers."""
+        return [part for parts in self.gradients.values() for part in parts]
 
 
 class FisherPass:
@@ -29,16 +49,20 @@ class FisherPass:
         model: The model, possibly wrapped in DDP.
         capture: The hooks on it.
         checks: Where verdicts on tensors go.
+        scaling: What the loss is scaled by before it is differentiated.
     """
 
-    def __init__(self, model: nn.Module, capture: Capture, checks: DeferredChecks) -> None:
+    def __init__(
+        self, model: nn.Module, capture: Capture, checks: DeferredChecks, *, scaling: LossScaling
+    ) -> None:
         self._model = model
         self._capture = capture
         self._checks = checks
+        self._scaling = scaling
 
     def run(
         self, closure: Closure, first: Mapping[str, LayerRecord], batch_means: Sequence[Tensor]
-    ) -> dict[str, list[Tensor]]:
+    ) -> FisherGradients:
         """The gradients of the sampled loss with respect to each layer's outputs.
 
         Weight gradients are neither computed nor changed.
@@ -47,9 +71,6 @@ class FisherPass:
             closure: Returns the loss, without backward.
             first: The records of the preconditioned layers in the run of the step's closure.
             batch_means: The means by which that run's batch is recognized.
-
-        Returns:
-            By layer name, a gradient for each call of the layer.
 
         Raises:
             ClosureError: The closure does not return such a loss.
@@ -60,7 +81,8 @@ class FisherPass:
                 check_fisher_records(first, records)
                 check_same_batch(batch_means, self._capture.batch_means, checks=self._checks)
             source = {name: (records or first)[name] for name in first}
-            return preactivation_gradients(loss, source)
+            gradients = preactivation_gradients(loss, source, scaling=self._scaling)
+        return FisherGradients(loss.detach().reshape(()), gradients)
 
     def _evaluate(self, closure: Closure) -> tuple[Tensor, dict[str, LayerRecord]]:
         self._capture.begin(Run.FISHER)
@@ -73,7 +95,7 @@ class FisherPass:
 
 
 def preactivation_gradients(
-    loss: Tensor, records: Mapping[str, LayerRecord]
+    loss: Tensor, records: Mapping[str, LayerRecord], *, scaling: LossScaling
 ) -> dict[str, list[Tensor]]:
     """∂loss/∂h of each call of each layer, by one backward that stops there.
 
@@ -87,7 +109,7 @@ def preactivation_gradients(
         )
     edges = [edge for record in records.values() for edge in record.edges]
     try:
-        found = torch.autograd.grad(loss, edges, allow_unused=True)
+        found = torch.autograd.grad(scaling.scale(loss), edges, allow_unused=True)
     except RuntimeError as error:
         if "second time" not in str(error):
             raise
@@ -105,7 +127,7 @@ def preactivation_gradients(
                 "outputs of the forward in the step's closure, kept there undetached, or run the "
                 "model again"
             )
-    return gradients
+    return {n: [scaling.unscale(part) for part in parts] for n, parts in gradients.items()}
 
 
 class WarmStartFisher:
@@ -137,7 +159,8 @@ class WarmStartFisher:
 
     def _observe(self, _model: nn.Module, _args: object, output: Any) -> None:
         records = {name: r for name, r in self._capture.records.items() if r.edges}
-        gradients = preactivation_gradients(self._fisher_loss(output), records)
+        loss = self._fisher_loss(output)
+        gradients = preactivation_gradients(loss, records, scaling=PlainLoss())
         samples = self._capture.rows - self._samples
         self._samples = self._capture.rows
         for name, parts in gradients.items():

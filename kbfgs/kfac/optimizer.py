@@ -9,18 +9,19 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 
 from kbfgs.capture import LayerRecord
 from kbfgs.config import RowWeighting, Safeguard
-from kbfgs.distributed.ddp import average_by_rows, check_ranks
+from kbfgs.distributed.ddp import average_by_rows
 from kbfgs.distributed.shares import scaled_factors
 from kbfgs.errors import ClosureError
 from kbfgs.kfac.config import REDUCE_FACTORS, KFACConfig, KFACSettings
 from kbfgs.kfac.diagnostics import KFACDiagnostics, KFACLayerDiagnostics
-from kbfgs.kfac.fisher import FisherLoss, FisherPass, WarmStartFisher
+from kbfgs.kfac.fisher import FisherGradients, FisherLoss, FisherPass, WarmStartFisher
 from kbfgs.kfac.preconditioner import KFACPreconditioner
 from kbfgs.kronecker import KroneckerOptimizer
-from kbfgs.passes import Closure, TwoPasses
+from kbfgs.passes import Closure, FirstPass, TwoPasses
 from kbfgs.precision import keeps_precision
 
 # The factors change fast at first: they are inverted in each of so many steps.
@@ -48,6 +49,8 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
         reduce: "matrices" sums the factors over DDP's ranks; None leaves ranks independent.
         row_weighting: Who corrects DDP's average when the ranks' rows differ.
         max_factor_dim: Layers with a larger side go to the inner AdamW.
+        grad_scaler: A `torch.amp.GradScaler`: the closure scales its loss by it and may run in
+            float16; the optimizer unscales, and skips a step that overflows.
 
     Raises:
         ConfigurationError: An option is out of its bounds.
@@ -71,6 +74,7 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
         reduce: str | None = REDUCE_FACTORS,
         row_weighting: str | None = None,
         max_factor_dim: int = 8192,
+        grad_scaler: GradScaler | None = None,
     ) -> None:
         self.config = KFACConfig(
             lr=lr, damping=damping, momentum=momentum, factor_decay=factor_decay,
@@ -84,10 +88,12 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
             self.config,
             KFACSettings,
             partial(KFACPreconditioner, safeguard=safeguard, weighting=weighting),
+            grad_scaler=grad_scaler,
         )
         self._capture.keep_edges = True
-        self._passes = TwoPasses(model, self._capture, self._checks)
-        self._fisher = FisherPass(model, self._capture, self._checks)
+        scaling = self._scaling
+        self._passes = TwoPasses(model, self._capture, self._checks, scaling=scaling)
+        self._fisher = FisherPass(model, self._capture, self._checks, scaling=scaling)
         if weighting is RowWeighting.HOOK:
             average_by_rows(model, self._capture.rows_so_far)
 
@@ -148,23 +154,24 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
                 "KFAC.step needs a closure and a fisher_closure, which returns the loss on "
                 "targets sampled from the model's outputs"
             )
-        check_ranks(self._preconditioner.communicator, reduce=self.config.reduce)
-        self._clock.reset()
-        self._preconditioner.communicator.bytes_sent = 0
         settings = self._settings()
+        self._begin_step(reduce=self.config.reduce)
         with self._clock.phase("first_pass"):
             first = self._passes.first(closure, self._preconditioner.adapters)
+            if self._scaling.overflowed():
+                return self._skip_step(first.loss)
             self._settle_layers(first)
             batch_means = self._capture.batch_means
         with self._clock.phase("exchange"):
             means = self._preconditioner.exchange_first(first)
             self._require_finite(means.loss)
         with self._clock.phase("second_pass"):
-            records = {name: first.records[name] for name in self._preconditioner.layers}
-            gradients = self._fisher.run(fisher_closure, records, batch_means)
+            fisher = self._run_fisher(fisher_closure, first, batch_means)
+            if fisher is None:
+                return first.loss
         with self._clock.phase("input_factors"):
             self._preconditioner.learn_factors(
-                first, gradients, means, settings=settings, step=self._steps
+                first, fisher.gradients, means, settings=settings, step=self._steps
             )
         if self._steps < EARLY_STEPS or self._steps % self.config.inverse_every == 0:
             with self._clock.phase("curvature"):
@@ -175,12 +182,24 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
         self._finish_step(capped)
         return first.loss
 
+    def _run_fisher(
+        self, closure: Closure, first: FirstPass, batch_means: list[Tensor]
+    ) -> FisherGradients | None:
+        """The gradients of the sampled loss; None where some rank's overflow skips the step."""
+        records = {name: first.records[name] for name in self._preconditioner.layers}
+        fisher = self._fisher.run(closure, records, batch_means)
+        if not self._scaling.overflowed_anywhere(fisher.all, self._preconditioner.communicator):
+            return fisher
+        self._skip_step(fisher.loss)
+        return None
+
     def diagnostics(self) -> KFACDiagnostics:
         """How the optimizer stands; reads the device, and never communicates."""
         self._checks.read()
         return KFACDiagnostics(
             steps=self._steps,
             capped_steps=int(self._capped),
+            overflowed_steps=self._overflowed,
             seconds=self._clock.seconds(),
             bytes_sent=self._preconditioner.communicator.bytes_sent,
             layers=tuple(self._layer_diagnostics()),

@@ -23,6 +23,7 @@ REACHED = {
     "Accumulation, clipping, saving": 0.8,
     "With torch.compile": 0.3,
     "With bfloat16 autocast": 0.3,
+    "With float16 and a gradient scaler": 0.3,
     "On a part of the batch": 0.5,
     "K-FAC": 0.5,
     "With DistributedDataParallel": 0.3,

@@ -7,7 +7,8 @@ import math
 import pytest
 
 import kbfgs
-from kbfgs import KBFGS, ConfigurationError, KBFGSConfig, Safeguard
+from kbfgs import KBFGS, KFAC, ConfigurationError, KBFGSConfig, Safeguard
+from kbfgs.kfac.config import KFACConfig
 from tests.support.networks import network
 
 
@@ -46,34 +47,20 @@ def test_safeguard_bounds(option, value):
         Safeguard(**{option: value})
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"grad_scaler": "scaler"}, "grad_scaler='scaler' is not supported yet: train in float32"),
-    ],
-)
-def test_keywords_that_are_not_supported_yet_are_refused(options, message):
-    with pytest.raises(ConfigurationError, match=message):
-        KBFGS(network(3, 2), **options)
-
-
-def test_their_neutral_values_pass():
-    KBFGS(network(3, 2), memory=None, curvature_fraction=1.0, update_every=1, grad_scaler=None)
-
-
 def test_an_unknown_keyword_is_a_type_error():
     with pytest.raises(TypeError, match="unexpected keyword argument 'learning_rate'"):
         KBFGS(network(3, 2), learning_rate=0.1)
 
 
-def test_the_constructor_and_the_config_have_the_same_options_and_defaults():
-    parameters = inspect.signature(KBFGS.__init__).parameters
+@pytest.mark.parametrize(("method", "config"), [(KBFGS, KBFGSConfig), (KFAC, KFACConfig)])
+def test_the_constructor_and_the_config_have_the_same_options_and_defaults(method, config):
+    parameters = inspect.signature(method.__init__).parameters
     options = {
         name: parameter.default
         for name, parameter in parameters.items()
-        if name not in ("self", "model", "unsupported")
+        if name not in ("self", "model", "grad_scaler")  # objects, no settings
     }
-    assert options == {field.name: field.default for field in dataclasses.fields(KBFGSConfig)}
+    assert options == {field.name: field.default for field in dataclasses.fields(config)}
 
 
 def test_the_config_is_frozen_and_readable():
