@@ -31,7 +31,9 @@ def classify(error: Exception) -> Failure:
             kind = FailureKind.OUT_OF_MEMORY
         case BadSetting() | UnsupportedModelError():
             return Failure(FailureKind.BAD_SETTING, str(error)[:MESSAGE_CHARACTERS])
-        case DataMissing() | PluginBroken():
+        case DataMissing():
+            return Failure(FailureKind.DATA_MISSING, str(error)[:MESSAGE_CHARACTERS])
+        case PluginBroken():
             return Failure(FailureKind.BUG, str(error)[:MESSAGE_CHARACTERS])
         case RuntimeError() if _NO_CPU_MEMORY in str(error):
             kind = FailureKind.OUT_OF_MEMORY

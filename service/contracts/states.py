@@ -49,6 +49,7 @@ class FailureKind(StrEnum):
 
     OUT_OF_MEMORY = "out_of_memory"
     BAD_SETTING = "bad_setting"
+    DATA_MISSING = "data_missing"
     LOST_WORKER = "lost_worker"
     BUG = "bug"
 

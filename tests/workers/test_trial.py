@@ -17,7 +17,9 @@ from tests.support.tiny_training import (
 )
 from workers.checkpoint import CheckpointStore
 from workers.context import TrialFolder
+from workers.data import DataMissing
 from workers.loop import REHEARSED_STEPS
+from workers.problems.autoencoders import mnist_autoencoder
 from workers.trial import Trial
 
 
@@ -190,6 +192,17 @@ def test_a_setting_that_is_refused_is_a_bad_setting(folder):
     assert [type(event) for event in events] == [TrialStarted, TrialEnded]
     assert events[-1].failure is FailureKind.BAD_SETTING
     assert "damping" in events[-1].message
+
+
+def test_data_that_are_missing_fail_the_trial_with_what_to_do(folder):
+    def without(name):
+        raise DataMissing("mnist: put train-images-idx3-ubyte.gz at its place")
+
+    trial = Trial(trial_plan(), folder, problems=lambda name: mnist_autoencoder(without))
+    events = run_to_end(trial)
+    assert [type(event) for event in events] == [TrialStarted, TrialEnded]
+    assert events[-1].failure is FailureKind.DATA_MISSING
+    assert events[-1].message == "mnist: put train-images-idx3-ubyte.gz at its place"
 
 
 def test_a_problem_that_these_workers_lack_fails_the_trial_with_that_sentence(folder):

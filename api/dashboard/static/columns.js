@@ -5,6 +5,7 @@ import { DASH, loss, number, setting, settings } from "./format.js";
 const FAILURES = {
   out_of_memory: "out of memory",
   bad_setting: "bad setting",
+  data_missing: "data missing",
   lost_worker: "lost worker",
   bug: "bug",
 };
