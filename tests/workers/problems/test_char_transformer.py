@@ -12,24 +12,13 @@ from tests.support import by_hand
 from tests.support.problem_arrays import generated
 from tests.support.problem_suite import CPU, ProblemSuite, Weights, shares
 from workers.data import Arrays, DataMissing
-from workers.problems import Problem
-from workers.problems.stored import Source
 from workers.problems.text import CharTransformer, Rows
-
-SHORT = Rows(train=24, validation=2, test=2)
 
 
 class TestCharTransformer(ProblemSuite):
     name = "char-transformer"
     row = (64,)
     output = (64, 256)
-
-    def make(self, source: Source) -> Problem:
-        return (
-            CharTransformer(source=source, rows=SHORT)
-            if source is generated
-            else (CharTransformer(source=source))
-        )
 
     def loss_by_hand(self, found: Arrays, weights: Weights, rows: int) -> float:
         text = found["train"][: 64 * rows + 1]

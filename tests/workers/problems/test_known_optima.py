@@ -12,10 +12,8 @@ from torch import Tensor
 from tests.support import by_hand
 from tests.support.problem_suite import CPU, ProblemSuite, Weights, shares
 from workers.data import Arrays, arrays
-from workers.problems import Problem
 from workers.problems.logistic_regression import LogisticRegression
 from workers.problems.quadratic import Quadratic
-from workers.problems.stored import Source
 
 
 def blocks(digits: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -87,9 +85,6 @@ class TestQuadratic(ProblemSuite):
     row = (8,)
     output = (1,)
     lr = 0.01
-
-    def make(self, source: Source) -> Problem:
-        return Quadratic()
 
     def rows(self, count: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         places = (np.arange(64)[:, None] + 0.5) / 64
