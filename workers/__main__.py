@@ -78,8 +78,13 @@ def _problems() -> int:
     from service.contracts import numbers
     from service.contracts.catalogue import installed
     from service.contracts.metrics import Metric
+    from workers.data import DataMissing, library
     from workers.plugins import fault_of
 
+    try:
+        shelf = library()
+    except DataMissing as error:
+        return _refuse(str(error))
     for entry in installed().problems:
         if fault := fault_of(entry):
             print(fault, file=sys.stderr)
@@ -90,6 +95,9 @@ def _problems() -> int:
         measured = numbers.listed([metric.words for metric in entry.metrics])
         decides = f"{Metric(entry.selection_metric).words} decides; measures {measured}"
         print(textwrap.fill(decides, 88, initial_indent="  ", subsequent_indent="  "))
+        if entry.data is not None:
+            known = entry.data in shelf.sets
+            print(f"  data {entry.data}: {shelf.state(entry.data) if known else 'its own'}")
     return 0
 
 

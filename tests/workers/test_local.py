@@ -231,3 +231,16 @@ def test_the_problems_are_listed(capsys):
         assert f"{entry.name}: {entry.title}" in listed
         assert f"{entry.epochs} epochs in batches of {entry.batch_size}" in listed
     assert "training loss decides; measures training loss and test loss" in listed
+
+
+def test_each_problem_is_listed_with_whether_its_data_are_there(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("KBFGS_DATA", str(tmp_path))
+    assert main(["problems"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  data mnist-5k: made here" in lines
+    assert "  data faces: missing" in lines
+    named = {entry.data for entry in built_in().problems} - {None}
+    assert named == {line.split()[1].rstrip(":") for line in lines if line.startswith("  data ")}
+    monkeypatch.setenv("KBFGS_OFFLINE", "perhaps")
+    assert main(["problems"]) == 2
+    assert "KBFGS_OFFLINE must be" in capsys.readouterr().err

@@ -10,7 +10,7 @@ _FASHION_MNIST = "Xiao, Rasul, Vollgraf, 2017, arXiv:1708.07747"
 
 FASHION_MNIST_MLP = ProblemEntry(
     name="fashion-mnist-mlp",
-    title="Perceptron 784-256-128-10 on Fashion-MNIST",
+    title="Perceptron 784-512-256-10 on Fashion-MNIST",
     summary="Ten kinds of clothes, told apart by three linear layers with ReLU between them.",
     reference=_FASHION_MNIST,
     data="fashion-mnist",
