@@ -119,8 +119,8 @@ def row(entry: ProblemEntry, *, steps: int) -> str:
     """A line of the table."""
     try:
         found = cost(entry, steps=steps)
-    except DataMissing as error:
-        return f"| {entry.name} | {error} |" + " |" * (2 + 2 * len(OPTIMIZERS))
+    except DataMissing:
+        return f"| {entry.name} | {entry.data} is missing |" + " |" * (2 + 2 * len(OPTIMIZERS))
     cells = [
         entry.name,
         f"{found.prepared:.2f}",
