@@ -130,6 +130,16 @@ def test_the_fisher_targets_of_kfac_are_drawn_from_the_models_own_outputs():
     assert batch.sampled_loss() == 0
 
 
+def test_targets_can_be_drawn_of_outputs_that_are_not_finite():
+    class Coins(TinyAutoencoder):
+        def sample_targets(self, outputs):
+            return torch.bernoulli(outputs.sigmoid())
+
+    problem = Coins()
+    batch = MiniBatch(problem.build_model(), problem, next(problem.load(CPU).train.cut(20)))
+    assert batch.sampled_loss(torch.full((20, 12), math.nan)).isnan()
+
+
 class Poisoned(TinyAutoencoder):
     """Its rows are not finite."""
 
