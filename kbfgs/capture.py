@@ -16,6 +16,7 @@ from kbfgs.batch_head import BatchHead
 from kbfgs.errors import UnsupportedModelError
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.linalg import accumulate_gram_
+from kbfgs.tap import Taps, in_backward
 
 
 class Run(Enum):
@@ -79,21 +80,6 @@ class LayerRecord:
         """All a as blocks of rows (positions, features), each with the sum of its rows."""
         for inputs, total in zip(self.inputs, self.input_sums, strict=True):
             yield from adapter.input_blocks(inputs, total)
-
-
-class _NewLeaf(torch.autograd.Function):
-    """Hands a tensor on as the start of a graph.
-
-    A leaf, or a view of one, could not be changed in place by the ReLU that follows.
-    """
-
-    @staticmethod
-    def forward(_ctx: Any, _anchor: Tensor, output: Tensor) -> Tensor:
-        return output.detach()
-
-    @staticmethod
-    def backward(_ctx: Any, *_gradients: Any) -> Any:
-        return None, None
 
 
 class _Detached:
@@ -169,6 +155,7 @@ class Capture:
         self.scaled_loss = False
         self._fixed_inputs = fixed_inputs
         self.head = BatchHead(1.0)
+        self._taps = Taps()
         self._model_calls = 0
         self._awaits_rows = False
         self._handles = {
@@ -205,7 +192,7 @@ class Capture:
 
     def observe_model(self, values: list[Any]) -> None:
         """Note a call of the whole model."""
-        if self.run is Run.NONE or _in_backward():
+        if self.run is Run.NONE or in_backward():
             return
         self._model_calls += 1
         if self.run is not Run.WARM_START:
@@ -232,10 +219,10 @@ class Capture:
         """
         if self.run is Run.NONE or not self._is_counted():
             return None
-        if _in_backward():
+        if in_backward():
             # The recomputed graph must have the shape of the one it replaces.
             fresh = self.run.repeats and not output.requires_grad
-            return _new_leaf(output) if fresh else None
+            return self._taps.start(output) if fresh else None
         record = self.records.setdefault(adapter.name, LayerRecord())
         record.problem = record.problem or self._problem(adapter, inputs, output)
         if record.problem is not None:
@@ -245,7 +232,15 @@ class Capture:
             record.edges.append(get_gradient_edge(output))
         with torch.autocast(output.device.type, enabled=False):
             self._add_call(adapter, record, inputs.detach(), output.detach())
-        return None if self.run is Run.WARM_START else _watch_gradient(adapter, record, output)
+        return None if self.run is Run.WARM_START else self._tap(adapter, record, output)
+
+    def _tap(self, adapter: LayerAdapter, record: LayerRecord, output: Tensor) -> Tensor:
+        """Add up the output's gradient in backward, from the start of a graph if there is none."""
+
+        def add(gradient: Tensor) -> None:
+            record.add_gradient(adapter.output_rows(gradient.detach().to(adapter.weight.dtype)))
+
+        return self._taps.on(output, add)
 
     def _add_call(
         self, adapter: LayerAdapter, record: LayerRecord, inputs: Tensor, output: Tensor
@@ -308,24 +303,6 @@ class Capture:
         record.output_sum = total if record.output_sum is None else record.output_sum + total
 
 
-def _watch_gradient(adapter: LayerAdapter, record: LayerRecord, output: Tensor) -> Tensor | None:
-    """Add up the output's gradient in backward, from a new leaf where there would be none."""
-
-    def add(gradient: Tensor) -> None:
-        record.add_gradient(adapter.output_rows(gradient.detach().to(adapter.weight.dtype)))
-
-    start = None if output.requires_grad else _new_leaf(output)
-    watched = output if start is None else start
-    watched.register_hook(add)  # type: ignore[no-untyped-call]
-    return start
-
-
-def _new_leaf(output: Tensor) -> Tensor:
-    anchor = torch.zeros((), requires_grad=True)
-    start: Tensor = _NewLeaf.apply(anchor, output)  # type: ignore[no-untyped-call]
-    return start
-
-
 def _add_gram(adapter: LayerAdapter, record: LayerRecord, inputs: Tensor) -> None:
     if record.gram is None:
         record.gram = inputs.new_zeros(adapter.input_dim, adapter.input_dim)
@@ -335,8 +312,3 @@ def _add_gram(adapter: LayerAdapter, record: LayerRecord, inputs: Tensor) -> Non
 
 def _sum(tensors: list[Tensor]) -> Tensor:
     return tensors[0] if len(tensors) == 1 else torch.stack(tensors).sum(0)
-
-
-def _in_backward() -> bool:
-    """Whether this thread is inside a backward pass."""
-    return bool(torch._C._current_graph_task_id() != -1)

@@ -211,6 +211,14 @@ class TwoPasses:
         try:
             with torch.enable_grad():
                 loss = closure()
+        except RuntimeError as error:
+            if not run.repeats or "does not require grad" not in str(error):
+                raise
+            raise ClosureError(
+                "the closure differentiates a term of the weights alone, but weights need no "
+                "gradient when it is run again: add the terms up before one backward(), or leave "
+                "this one out where opt.in_second_pass"
+            ) from error
         finally:
             records = self._capture.end()
         if not isinstance(loss, Tensor) or loss.numel() != 1:

@@ -30,7 +30,9 @@ def judge_first_records(
             "model; if the model was compiled, build KBFGS before torch.compile"
         )
     if all(r.gradient_sum is None and r.problem is None for r in records.values()):
-        raise ClosureError("the closure must call backward() on the loss it returns")
+        raise ClosureError(
+            "the closure must call backward(), without `inputs`, on the loss it returns"
+        )
     reasons = {
         adapter.name: reason
         for adapter in adapters
