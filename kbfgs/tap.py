@@ -41,12 +41,15 @@ class Taps:
     def __init__(self) -> None:
         with torch.enable_grad():
             self._anchor = torch.zeros((), requires_grad=True).clone()
+        node = self._anchor.grad_fn
+        assert node is not None
+        self._fills_gradients = node
 
     def on(self, tensor: Tensor, note: Note) -> Tensor:
         """The same tensor, behind which `note` is called with its gradient."""
 
         def note_backward(gradient: Tensor) -> None:
-            if torch._C._will_engine_execute_node(self._anchor.grad_fn):  # type: ignore[attr-defined]
+            if torch._C._will_engine_execute_node(self._fills_gradients):
                 note(gradient)
 
         tapped: Tensor = _Tap.apply(self._anchor, tensor, note_backward)  # type: ignore[no-untyped-call]
