@@ -79,6 +79,12 @@ class Safeguard:
             raise ConfigurationError(f"safeguard.recovery must be > 1, got {self.recovery}")
 
 
+def require_safeguard(value: object) -> None:
+    """Raise `ConfigurationError` unless the value is a `Safeguard` or None."""
+    if not isinstance(value, Safeguard | None):
+        raise ConfigurationError(f"safeguard must be a kbfgs.Safeguard or None, got {value!r}")
+
+
 def require_count(name: str, value: object) -> None:
     """Raise `ConfigurationError` unless the value is a whole number >= 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -180,13 +186,13 @@ class KBFGSConfig:
             raise ConfigurationError(f"powell must be > 0 and < 1, got {self.powell}")
         if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
             raise ConfigurationError(f"weight_decay must be >= 0, got {self.weight_decay}")
-        if self.max_factor_dim < 1:
-            raise ConfigurationError(f"max_factor_dim must be >= 1, got {self.max_factor_dim}")
         if not 0 < self.curvature_fraction <= 1:
             raise ConfigurationError(
                 f"curvature_fraction must be > 0 and <= 1, got {self.curvature_fraction}"
             )
-        require_count("update_every", self.update_every)
+        require_safeguard(self.safeguard)
+        for name in ("update_every", "max_factor_dim"):
+            require_count(name, getattr(self, name))
         self._check_choices()
         self._check_curvature()
 

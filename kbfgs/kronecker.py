@@ -128,6 +128,8 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         seen = {n: r for n, r in records.items() if r.gram is not None and r.problem is None}
         if not seen:
             raise KBFGSError("no preconditioned layer was called inside warm_start()")
+        for name in seen:
+            self._preconditioner.layers[name].adapter.check_unmoved()
         self._start_from(seen)
 
     def unscale_(self) -> None:
@@ -141,6 +143,18 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
             ClosureError: The loss was not scaled, or `scaler.update()` was not called.
         """
         self._scaling.unscale_parameters()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Refused: the hooks would stay on the model that they are on.
+
+        Raises:
+            KBFGSError: Names the way out.
+        """
+        name = type(self).__name__
+        raise KBFGSError(
+            f"{name} watches its own model and cannot be copied or pickled: copy the model, build "
+            f"{name} over the copy and load this one's state_dict() there"
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """This rank's state; never communicates.

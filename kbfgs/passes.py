@@ -116,8 +116,10 @@ class TwoPasses:
 
         Raises:
             ClosureError: It does not run the model, or does not call backward.
-            UnsupportedModelError: No layer is left to precondition.
+            UnsupportedModelError: No layer is left to precondition, or one was moved.
         """
+        for adapter in adapters:
+            adapter.check_unmoved()
         self._random_state = RandomState.now(self._model)
         self._scaling.begin()
         loss, records = self._run(closure, Run.FIRST)

@@ -49,8 +49,8 @@ class Assignment:
 
 
 def clean_name(name: str) -> str:
-    """A parameter's or module's name without what DDP and torch.compile put in front."""
-    return name.replace("_orig_mod.", "").removeprefix("module.")
+    """A parameter's or module's name without what torch.compile adds to that of a layer."""
+    return ".".join(part for part in name.split(".") if part != "_orig_mod")
 
 
 def assign(model: nn.Module, *, max_factor_dim: int, limit_outputs: bool) -> Assignment:

@@ -89,7 +89,10 @@ class LayerState:
         own = self.tensors()
         own.setdefault("input_inverse", self.input_factor.share)
         if saved.keys() | {"input_inverse"} != own.keys():
-            raise StateError(f"layer {name!r}: the state holds {sorted(saved)}")
+            raise StateError(
+                f"layer {name!r}: the state holds {sorted(saved)}, this optimizer {sorted(own)}: "
+                "build it with the same memory, max_factor_dim and ablation"
+            )
         for key, value in saved.items():
             if value.shape != own[key].shape or value.dtype != own[key].dtype:
                 raise StateError(

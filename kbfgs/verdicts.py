@@ -148,6 +148,8 @@ def _reason(adapter: LayerAdapter, record: LayerRecord | None) -> str | None:
         return "it was not called"
     if record.problem is not None:
         return record.problem
+    if not all(parameter.requires_grad for parameter in adapter.parameters):
+        return "it is frozen"
     if record.gradient_sum is None or any(p.grad is None for p in adapter.parameters):
         return "it got no gradient"
     return None

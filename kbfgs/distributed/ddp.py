@@ -65,6 +65,11 @@ def unwrap(model: nn.Module) -> nn.Module:
     Raises:
         UnsupportedModelError: The wrapper is one that is not supported.
     """
+    if not isinstance(model, nn.Module):
+        raise UnsupportedModelError(
+            "give the model itself, whose layers are to be watched, as in KBFGS(model, lr=0.3), "
+            f"not {type(model).__name__}"
+        )
     if hasattr(model, "_orig_mod"):
         raise UnsupportedModelError("the model is compiled: build KBFGS before torch.compile")
     for name, module in model.named_modules():

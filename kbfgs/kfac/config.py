@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from kbfgs.config import RowWeighting, Safeguard, require_fraction, require_positive
+from kbfgs.config import (
+    RowWeighting,
+    Safeguard,
+    require_count,
+    require_fraction,
+    require_positive,
+    require_safeguard,
+)
 from kbfgs.errors import ConfigurationError
 
 REDUCE_FACTORS = "matrices"
@@ -48,9 +55,9 @@ class KFACConfig:
             require_fraction(name, getattr(self, name))
         if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
             raise ConfigurationError(f"weight_decay must be >= 0, got {self.weight_decay}")
+        require_safeguard(self.safeguard)
         for name in ("inverse_every", "max_factor_dim"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be >= 1, got {getattr(self, name)}")
+            require_count(name, getattr(self, name))
         if self.reduce not in (None, REDUCE_FACTORS):
             raise ConfigurationError(
                 f"reduce must be {REDUCE_FACTORS!r} or None for KFAC, got {self.reduce!r}"

@@ -9,6 +9,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from kbfgs.errors import UnsupportedModelError
+
 
 class LayerAdapter(ABC):
     """Shows one module to the optimizer as a matrix, its inputs and outputs as rows.
@@ -37,6 +39,7 @@ class LayerAdapter(ABC):
         self.output_dim = self.weight.shape[0] // groups
         start = (group or 0) * self.output_dim
         self._rows = slice(start, start + self.output_dim)
+        self._kind = self.weight.dtype, self.weight.device
 
     @property
     def features(self) -> int:
@@ -52,6 +55,20 @@ class LayerAdapter(ABC):
     def parameters(self) -> list[nn.Parameter]:
         """The module's parameters; with groups each adapter updates its own rows of them."""
         return [self.weight] if self.bias is None else [self.weight, self.bias]
+
+    def check_unmoved(self) -> None:
+        """Refuse a model that was moved to another dtype or device after the optimizer was built.
+
+        Raises:
+            UnsupportedModelError: Its state would not fit.
+        """
+        kind = self.weight.dtype, self.weight.device
+        if kind != self._kind:
+            was, now = (f"{dtype} on {device}" for dtype, device in (self._kind, kind))
+            raise UnsupportedModelError(
+                f"layer {self.name!r} was {was} when the optimizer was built, and is {now}: move "
+                "the model first, then build the optimizer over it"
+            )
 
     @abstractmethod
     def unsupported_call(self, inputs: Tensor) -> str | None:

@@ -28,7 +28,7 @@ from tests.support.networks import network
         ({"curvature_fraction": 0.0}, "curvature_fraction must be > 0 and <= 1, got 0.0"),
         ({"curvature_fraction": 1.5}, "curvature_fraction must be > 0 and <= 1, got 1.5"),
         ({"update_every": 0}, "update_every must be a whole number >= 1, got 0"),
-        ({"max_factor_dim": 0}, "max_factor_dim must be >= 1, got 0"),
+        ({"max_factor_dim": 0}, "max_factor_dim must be a whole number >= 1, got 0"),
         ({"reduce": "sum"}, "reduce must be 'vectors', 'matrices' or None, got 'sum'"),
         ({"row_weighting": "x"}, "row_weighting must be 'hook', 'loss' or None, got 'x'"),
     ],

@@ -141,7 +141,7 @@ def test_a_fisher_closure_that_does_not_fit_is_refused(fisher_closure, words):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"inverse_every": 0}, "inverse_every must be >= 1, got 0"),
+        ({"inverse_every": 0}, "inverse_every must be a whole number >= 1, got 0"),
         ({"damping": -1.0}, "damping must be > 0, got -1.0"),
         ({"factor_decay": 1.0}, "factor_decay must be >= 0 and < 1"),
         ({"reduce": "vectors"}, "reduce must be 'matrices' or None for KFAC"),
