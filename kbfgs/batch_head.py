@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +15,23 @@ def curvature_rows(fraction: float, rows: int) -> int:
     """⌈f·B⌉, the rows of a second pass over a fraction f of B rows."""
     # The product of, say, 0.07 and 100 lies above 7.
     return min(rows, math.ceil(round(fraction * rows, 6)))
+
+
+def batched_tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors with rows in a model's inputs, also inside of containers and dataclasses."""
+    if isinstance(value, Tensor):
+        if value.dim() > 0:
+            yield value
+        return
+    inside: list[Any] = []
+    if isinstance(value, Mapping):
+        inside = list(value.values())
+    elif isinstance(value, list | tuple):
+        inside = list(value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        inside = [getattr(value, field.name) for field in fields(value)]
+    for each in inside:
+        yield from batched_tensors(each)
 
 
 class BatchHead:

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from torch._compile import _disable_dynamo  # torch.compiler.disable loads the compiler at import
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from kbfgs.batch_head import BatchHead
+from kbfgs.batch_head import BatchHead, batched_tensors
 from kbfgs.errors import UnsupportedModelError
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.linalg import accumulate_gram_
 from kbfgs.tap import Taps, in_backward
+
+HIDDEN = "it was seen in backward alone: give checkpoint(...) use_reentrant=False"
 
 
 class Run(Enum):
@@ -192,27 +194,26 @@ class Capture:
 
     def observe_model(self, values: list[Any]) -> None:
         """Note a call of the whole model."""
-        if self.run is Run.NONE or in_backward():
+        if self.run is Run.NONE or not self._is_counted() or in_backward():
             return
         self._model_calls += 1
         if self.run is not Run.WARM_START:
             self.batch_means += [
                 mean
-                for value in values
-                if isinstance(value, Tensor) and value.dim() > 0
+                for value in batched_tensors(values)
                 for mean in self.head.mean(value.detach(), first_call=self._model_calls == 1)
             ]
-        if self._is_counted():
-            tensors = (v for v in values if isinstance(v, Tensor) and v.dim() > 0)
-            batch = next(tensors, None)
-            self._awaits_rows = batch is None
-            self.rows += 0 if batch is None else batch.shape[0]
+        # Not one inside a list, which may be one of the samples.
+        batch = next((v for v in values if isinstance(v, Tensor) and v.dim() > 0), None)
+        self._awaits_rows = batch is None
+        self.rows += 0 if batch is None else batch.shape[0]
 
     def observe(self, adapter: LayerAdapter, inputs: Tensor, output: Tensor) -> Tensor | None:
         """Record one call of a layer.
 
         Calls without gradients are no part of the loss, and those inside backward are activation
-        checkpointing's recomputation: both are ignored.
+        checkpointing's recomputation: both are ignored. A layer that is seen in the latter alone
+        was hidden by a reentrant checkpoint.
 
         Returns:
             What the layer should return instead of its output, or None.
@@ -220,6 +221,7 @@ class Capture:
         if self.run is Run.NONE or not self._is_counted():
             return None
         if in_backward():
+            self.records.setdefault(adapter.name, LayerRecord(problem=HIDDEN))
             # The recomputed graph must have the shape of the one it replaces.
             fresh = self.run.repeats and not output.requires_grad
             return self._taps.start(output) if fresh else None

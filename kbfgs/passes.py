@@ -157,7 +157,7 @@ class TwoPasses:
         sample = CurvatureSample(loss, self._capture.rows, records)
         before = {name: first.records[name] for name in adapters}
         check_sample_records(before, records, rows=first.rows, wanted=wanted)
-        check_same_batch(self._batch_means, self._capture.batch_means, checks=self._checks)
+        self._check_batch()
         if implied is not None:
             self.head_reuse.compare(implied, records)
         return replace(first, sample=sample)
@@ -185,7 +185,7 @@ class TwoPasses:
     def loss_again(self, closure: Closure) -> Tensor:
         """The loss of the curvature rows at the weights as they are now, a scalar."""
         loss, _ = self._run_again(closure, Run.SAMPLE)
-        check_same_batch(self._batch_means, self._capture.batch_means, checks=self._checks)
+        self._check_batch()
         return loss
 
     def second(self, closure: Closure, first: Mapping[str, LayerRecord]) -> SecondPass:
@@ -200,8 +200,15 @@ class TwoPasses:
         """
         loss, records = self._run_again(closure, Run.SECOND)
         check_second_records(first, records)
-        check_same_batch(self._batch_means, self._capture.batch_means, checks=self._checks)
+        self._check_batch()
         return SecondPass(loss, records)
+
+    def _check_batch(self) -> None:
+        """Refuse a run of other rows than the first run's; a part may hold fewer tensors."""
+        before, after = self._batch_means, self._capture.batch_means
+        if self._fraction < 1:
+            before = before[: len(after)]
+        check_same_batch(before, after, checks=self._checks)
 
     def _run_again(self, closure: Closure, run: Run) -> tuple[Tensor, dict[str, LayerRecord]]:
         assert self._random_state is not None

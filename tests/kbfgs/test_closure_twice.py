@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from kbfgs import KBFGS, ClosureError
+from kbfgs import KBFGS, ClosureError, UnsupportedModelError
 from tests.support.networks import closure_for, data, half_squared_error, network, relative
 
 SIZES = (5, 6, 4, 3)
@@ -263,12 +263,12 @@ def test_an_evaluation_without_gradients_inside_the_closure_is_no_part_of_the_ba
 
 
 class Checkpointed(nn.Module):
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, body: nn.Module, *, reentrant: bool = False) -> None:
         super().__init__()
-        self.body = body
+        self.body, self.reentrant = body, reentrant
 
     def forward(self, x):
-        return checkpoint(self.body, x, use_reentrant=False)
+        return checkpoint(self.body, x, use_reentrant=self.reentrant)
 
 
 def test_activation_checkpointing_changes_nothing():
@@ -280,6 +280,27 @@ def test_activation_checkpointing_changes_nothing():
         opt.step(closure_for(opt, model, x, y))
     for mine, other in zip(model.parameters(), plain_model.parameters(), strict=True):
         assert torch.equal(mine, other)
+
+
+def test_layers_inside_of_a_reentrant_checkpoint_go_to_adamw_and_the_reason_is_told():
+    x, y = data(20, SIZES[0], SIZES[-1])
+    inside = Checkpointed(network(6, 4, 6), reentrant=True)
+    model = nn.Sequential(nn.Linear(5, 6), inside, nn.Linear(6, 3)).double()
+    opt = KBFGS(model)
+    losses = [float(opt.step(closure_for(opt, model, x, y))) for _ in range(10)]
+    assert losses[-1] < losses[0]
+    found = opt.diagnostics()
+    assert [layer.name for layer in found.layers] == ["0", "2"]
+    assert [entry.name for entry in found.first_order][:2] == ["1.body.0.weight", "1.body.0.bias"]
+    assert all("use_reentrant=False" in entry.reason for entry in found.first_order)
+
+
+def test_a_model_that_a_reentrant_checkpoint_hides_is_refused_with_the_way_out():
+    x, y = data(20, SIZES[0], SIZES[-1])
+    model = Checkpointed(network(*SIZES), reentrant=True)
+    opt = KBFGS(model)
+    with pytest.raises(UnsupportedModelError, match=r"'body\.0': .* use_reentrant=False"):
+        opt.step(closure_for(opt, model, x.requires_grad_(True), y))
 
 
 def test_clipping_inside_the_closure_limits_the_gradient_that_is_averaged():
