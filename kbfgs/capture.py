@@ -28,13 +28,14 @@ class Run(Enum):
     WARM_START = auto()
     FIRST = auto()
     SAMPLE = auto()
+    PROBE = auto()
     SECOND = auto()
     FISHER = auto()
 
     @property
     def repeats(self) -> bool:
         """Whether the model is run once more on what it has seen in this step."""
-        return self in (Run.SAMPLE, Run.SECOND)
+        return self in (Run.SAMPLE, Run.PROBE, Run.SECOND)
 
 
 @dataclass
@@ -223,8 +224,8 @@ class Capture:
         if in_backward():
             self.records.setdefault(adapter.name, LayerRecord(problem=HIDDEN))
             # The recomputed graph must have the shape of the one it replaces.
-            fresh = self.run.repeats and not output.requires_grad
-            return self._taps.start(output) if fresh else None
+            starts = self.run.repeats and not output.requires_grad
+            return self._taps.start(output) if starts or self.run is Run.PROBE else None
         record = self.records.setdefault(adapter.name, LayerRecord())
         record.problem = record.problem or self._problem(adapter, inputs, output)
         if record.problem is not None:
@@ -237,12 +238,15 @@ class Capture:
         return None if self.run is Run.WARM_START else self._tap(adapter, record, output)
 
     def _tap(self, adapter: LayerAdapter, record: LayerRecord, output: Tensor) -> Tensor:
-        """Add up the output's gradient in backward, from the start of a graph if there is none."""
+        """Add up the output's gradient in backward, from the start of a graph if there is none.
+
+        A probe starts one at every layer: its backward comes to those that the loss takes alone.
+        """
 
         def add(gradient: Tensor) -> None:
             record.add_gradient(adapter.output_rows(gradient.detach().to(adapter.weight.dtype)))
 
-        return self._taps.on(output, add)
+        return self._taps.on(output.detach() if self.run is Run.PROBE else output, add)
 
     def _add_call(
         self, adapter: LayerAdapter, record: LayerRecord, inputs: Tensor, output: Tensor

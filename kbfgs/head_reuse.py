@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
@@ -11,6 +11,7 @@ from kbfgs.checks import READ_EVERY_STEPS
 from kbfgs.layers.base import LayerAdapter
 
 AGREEMENT = 1e-4
+Records = Mapping[str, LayerRecord]
 
 
 def head_record(
@@ -49,39 +50,58 @@ def head_record(
 class HeadReuse:
     """Whether the first run may stand for a run of its first rows alone.
 
-    That is found out, not assumed: the first sample, and then one in every fifty, is run and its
-    sums of h and g are held against those that the first run implies. Dropout, a loss that is no
-    mean over the rows, or a layout with other dimensions first make them differ; then each sample
-    is run.
+    That is found out, not assumed. The first sample, and then one in every fifty, is run and held
+    against what the first run implies. Where they agree, the other steps run no sample but a probe:
+    a forward of the first rows whose graph is cut at every layer. It gives the loss of these rows,
+    and the step goes without a sample only if the probe, too, saw the implied h of every layer and
+    the implied g of the layers whose outputs the loss takes. What changes from batch to batch, such
+    as a loss that is the mean over the tokens that are no padding, is found in the step where it
+    does.
 
     Attributes:
-        trusted: Whether the last comparison found them equal.
-        used: Samples taken without a run since then.
+        heads: The layers whose g a probe tells, by name; empty where samples are run.
+        used: Probes that stood for a sample since the last one.
     """
 
-    def __init__(self, *, trusted: bool = False, used: int = 0) -> None:
-        self.trusted = trusted
+    def __init__(self, *, heads: Iterable[str] = (), used: int = 0) -> None:
+        self.heads = list(heads)
         self.used = used
 
-    def take(self) -> bool:
-        """Whether to go without a run this time."""
-        if not self.trusted or self.used >= READ_EVERY_STEPS:
-            return False
-        self.used += 1
-        return True
+    @property
+    def is_trusted(self) -> bool:
+        """Whether a probe may do this time."""
+        return bool(self.heads) and self.used < READ_EVERY_STEPS
 
-    def compare(self, implied: Mapping[str, LayerRecord], seen: Mapping[str, LayerRecord]) -> None:
-        """Hold what the first run implies against what a run of the first rows saw."""
+    def confirms(self, implied: Records, probe: Records) -> bool:
+        """Whether a probe saw what the first run implies."""
+        self.used += 1
+        return outputs_agree(implied, probe) and gradients_agree(implied, probe, self.heads)
+
+    def trust(self, sample: Records, probe: Records) -> None:
+        """Note for which layers a probe sees the g of a sample that the first run implied."""
         self.used = 0
-        self.trusted = all(
-            record.positions == seen[name].positions
-            and _agree(record.output_sum, seen[name].output_sum)
-            and _agree(record.gradient_sum, seen[name].gradient_sum)
-            for name, record in implied.items()
-        )
+        self.heads = [name for name in sample if gradients_agree(sample, probe, [name])]
+
+    def distrust(self) -> None:
+        """Run samples until one agrees."""
+        self.heads = []
+
+
+def outputs_agree(implied: Records, seen: Records) -> bool:
+    """Whether Σ h of every layer is the same, up to rounding."""
+    return all(
+        record.positions == seen[name].positions
+        and _agree(record.output_sum, seen[name].output_sum)
+        for name, record in implied.items()
+    )
+
+
+def gradients_agree(implied: Records, seen: Records, names: Iterable[str]) -> bool:
+    """Whether Σ g of these layers is the same, up to rounding."""
+    return all(_agree(implied[name].gradient_sum, seen[name].gradient_sum) for name in names)
 
 
 def _agree(one: Tensor | None, other: Tensor | None) -> bool:
-    assert one is not None
-    assert other is not None
+    if one is None or other is None:
+        return False
     return bool((one - other).abs().max() <= AGREEMENT * other.abs().max())

@@ -28,7 +28,7 @@ from kbfgs.kronecker import KroneckerOptimizer
 from kbfgs.passes import Closure, TwoPasses
 from kbfgs.precision import keeps_precision
 from kbfgs.preconditioned import StepSettings
-from kbfgs.preconditioner import Preconditioner
+from kbfgs.preconditioner import Judge, Preconditioner
 from kbfgs.ratio_test import RatioTest
 
 
@@ -187,7 +187,7 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
                 records = {n: first.curvature_records[n] for n in self._preconditioner.layers}
                 second = self._passes.second(second_closure, records)
             with self._clock.phase("curvature"):
-                judge = partial(self._judge, second_closure, means) if self._ratio_test else None
+                judge = self._judge(means, dtype=first.loss.dtype)
                 after = self._preconditioner.learn_curvature(second, means, settings, judge=judge)
                 gradients = (a.gradients for a in (*means.layers, *after.layers))
                 self._scaling.report(after.loss, gradients)
@@ -208,7 +208,7 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         """
         packed = super().state_dict()
         reuse = self._passes.head_reuse
-        packed["kbfgs"]["head_reuse"] = {"trusted": reuse.trusted, "used": reuse.used}
+        packed["kbfgs"]["head_reuse"] = {"heads": list(reuse.heads), "used": reuse.used}
         if self._ratio_test is not None:
             packed["kbfgs"]["ratio_test"] = {
                 "scale": float(self._ratio_test.scale),
@@ -223,8 +223,7 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
             StateError: The state is of another model, rank or number of ranks.
         """
         super().load_state_dict(state_dict)
-        reuse = state_dict["kbfgs"].get("head_reuse", {"trusted": False, "used": 0})
-        self._passes.head_reuse = HeadReuse(**reuse)
+        self._passes.head_reuse = HeadReuse(**state_dict["kbfgs"].get("head_reuse", {}))
         if self._ratio_test is not None:
             fresh = {"scale": 1.0, "rejected": 0}
             self._ratio_test.load(**state_dict["kbfgs"].get("ratio_test", fresh))
@@ -243,14 +242,12 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         test.shorten(others)
         return capped
 
-    def _judge(self, closure: Closure, means: FirstMeans, after: Tensor) -> Tensor:
-        """Whether the step stands, by the mean loss of the curvature rows after it."""
-        assert self._ratio_test is not None
-
-        def loss_before() -> Tensor:
-            return self._preconditioner.mean_loss(self._passes.loss_again(closure), means)
-
-        return self._ratio_test.settle(means.loss, means.curvature_loss, after, ask=loss_before)
+    def _judge(self, means: FirstMeans, *, dtype: torch.dtype) -> Judge | None:
+        """From the loss of the curvature rows after the step to whether it stands."""
+        if self._ratio_test is None:
+            return None
+        before, unit = means.curvature_loss, torch.finfo(dtype).eps
+        return partial(self._ratio_test.settle, before, unit=unit)
 
     def _second_closure(self, closure: Closure, curvature_closure: Closure | None) -> Closure:
         """What is run again: by default the closure itself."""

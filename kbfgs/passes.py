@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from kbfgs.batch_head import BatchHead, curvature_rows
 from kbfgs.capture import Capture, LayerRecord, Run
 from kbfgs.checks import DeferredChecks
 from kbfgs.errors import ClosureError
-from kbfgs.head_reuse import HeadReuse, head_record
+from kbfgs.head_reuse import HeadReuse, gradients_agree, head_record, outputs_agree
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.scaling import LossScaling
 from kbfgs.second_pass import RandomState, refuse_batch_dependent, second_pass
@@ -55,7 +56,7 @@ class CurvatureSample:
     """The first rows of the mini-batch alone, at the weights before the step.
 
     Attributes:
-        loss: Their mean loss; NaN where they were not run by themselves.
+        loss: Their mean loss.
         rows: This rank's rows.
         records: What each layer saw, by name.
     """
@@ -133,7 +134,7 @@ class TwoPasses:
 
         Their means of h and g at the weights before the step then differ from those of the second
         run by the step alone: random numbers, too, are drawn for as many rows. Where the first
-        run is known to tell these means, nothing is run.
+        run is known to tell these means, a probe alone is run.
 
         Args:
             closure: The curvature closure.
@@ -149,26 +150,42 @@ class TwoPasses:
         """
         refuse_batch_dependent(self._model)
         wanted = curvature_rows(self._fraction, first.rows)
-        implied = self._implied(first, adapters, wanted=wanted)
-        if implied is not None and self.head_reuse.take():
-            unknown = torch.full_like(first.loss, torch.nan)
-            return replace(first, sample=CurvatureSample(unknown, wanted, implied))
-        loss, records = self._run_again(closure, Run.SAMPLE)
-        sample = CurvatureSample(loss, self._capture.rows, records)
         before = {name: first.records[name] for name in adapters}
-        check_sample_records(before, records, rows=first.rows, wanted=wanted)
-        self._check_batch()
-        if implied is not None:
-            self.head_reuse.compare(implied, records)
+        run = partial(self._run_part, closure, before, rows=first.rows, wanted=wanted)
+        implied = self._implied(first, adapters, wanted=wanted)
+        if implied is not None and self.head_reuse.is_trusted:
+            probe = run(Run.PROBE)
+            if self.head_reuse.confirms(implied, probe.records):
+                return replace(first, sample=replace(probe, records=implied))
+        sample = run(Run.SAMPLE)
+        self.head_reuse.distrust()
+        if implied is not None and _agree(implied, sample.records):
+            self.head_reuse.trust(sample.records, run(Run.PROBE).records)
         return replace(first, sample=sample)
+
+    def _run_part(
+        self,
+        closure: Closure,
+        before: Mapping[str, LayerRecord],
+        kind: Run,
+        *,
+        rows: int,
+        wanted: int,
+    ) -> CurvatureSample:
+        """Run the first rows alone, at the weights before the step."""
+        loss, records = self._run_again(closure, kind)
+        sample = CurvatureSample(loss, self._capture.rows, records)
+        graph_is_whole = kind is Run.SAMPLE
+        check_sample_records(before, records, rows=rows, wanted=wanted, backward=graph_is_whole)
+        self._check_batch()
+        return sample
 
     def _implied(
         self, first: FirstPass, adapters: Mapping[str, LayerAdapter], *, wanted: int
     ) -> dict[str, LayerRecord] | None:
         """What the first run says of its first rows, or None where it does not tell.
 
-        On a GPU samples are run: there the ratio test takes their loss in any case, since it
-        could not ask for it later without waiting.
+        On a GPU samples are run: to read whether they agree would make the host wait.
         """
         assert self._random_state is not None
         drew = not self._random_state.equals(RandomState.now(self._model))
@@ -181,12 +198,6 @@ class TwoPasses:
                 return None
             heads[name] = head
         return heads
-
-    def loss_again(self, closure: Closure) -> Tensor:
-        """The loss of the curvature rows at the weights as they are now, a scalar."""
-        loss, _ = self._run_again(closure, Run.SAMPLE)
-        self._check_batch()
-        return loss
 
     def second(self, closure: Closure, first: Mapping[str, LayerRecord]) -> SecondPass:
         """Run the same rows at the new weights, without weight gradients.
@@ -238,3 +249,7 @@ class TwoPasses:
             if record.gradient_sum is not None:
                 record.gradient_sum = self._scaling.unscale(record.gradient_sum)
         return loss.detach().reshape(()), records
+
+
+def _agree(implied: Mapping[str, LayerRecord], seen: Mapping[str, LayerRecord]) -> bool:
+    return outputs_agree(implied, seen) and gradients_agree(implied, seen, implied)

@@ -22,6 +22,9 @@ from kbfgs.passes import FirstPass, SecondPass
 from kbfgs.preconditioned import PreconditionedLayer, StepSettings
 from kbfgs.safeguard import predicted_decrease, step_scale
 
+# From the mean loss after a step to whether it stands, both scalars.
+Judge = Callable[[Tensor], Tensor]
+
 
 class Preconditioner:
     """The layers with their curvature, on one of several ranks.
@@ -175,7 +178,7 @@ class Preconditioner:
         means: FirstMeans,
         settings: StepSettings,
         *,
-        judge: Callable[[Tensor], Tensor] | None = None,
+        judge: Judge | None = None,
     ) -> SecondMeans:
         """Update H_g by the averaged pairs, and H_a by Hessian action.
 
@@ -210,8 +213,3 @@ class Preconditioner:
             if self._input_inverse_every is None:
                 layer.act(probes[index][0], actions[index], settings=settings)
         return after
-
-    def mean_loss(self, loss: Tensor, means: FirstMeans) -> Tensor:
-        """The mean over the curvature rows of all ranks of a loss over this rank's."""
-        (total,) = self.communicator.sum_together([means.weight.send(loss)])
-        return means.weight.receive(total)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -90,56 +89,30 @@ class RatioTest:
             if id(parameter) in wanted:
                 parameter.copy_(torch.lerp(kept, parameter, self.scale.to(parameter.dtype)))
 
-    def settle(
-        self, whole: Tensor, before: Tensor, after: Tensor, *, ask: Callable[[], Tensor]
-    ) -> Tensor:
+    def settle(self, before: Tensor, after: Tensor, *, unit: float) -> Tensor:
         """Take the step back if it was bad.
 
-        A step is judged on the same rows before and after it. Of a part of the mini-batch the loss
-        before may be NaN, not taken yet: it is asked for only where the loss after looks bad beside
-        that of the whole mini-batch, and otherwise the step stands.
-
         Args:
-            whole: The mean loss of the whole mini-batch before the step, a scalar.
-            before: The mean loss of the rows of `after` before it, a scalar.
-            after: Their mean loss after it.
-            ask: Gives `before`; the parameters are then those before the step.
+            before: The mean loss before the step, a scalar.
+            after: The mean loss of the same rows after it.
+            unit: Rounding of the losses, relative.
 
         Returns:
             Whether the step stands, a boolean scalar.
         """
-        promised = self._promise()
-        accepted = self._accepts(whole, after, promised)
-        if whole is not before:
-            if after.device.type == "cpu" and not accepted and torch.isnan(before):
-                with self._step_undone():
-                    before = ask()
-            accepted = accepted | self._accepts(before, after, promised)
+        accepted = accepts(
+            before.double(),
+            after.double(),
+            self._promise(),
+            min_ratio=self._min_ratio,
+            unit=unit,
+        )
         if accepted.device.type != "cpu" or not accepted:
             self._restore(~accepted)
         self.rejected += ~accepted
         recovered = (self.scale * self._recovery).clamp(max=1.0)
         self.scale.copy_(torch.where(accepted, recovered, self.scale / 2))
         return accepted
-
-    def _accepts(self, before: Tensor, after: Tensor, promised: Tensor) -> Tensor:
-        return accepts(
-            before.double(),
-            after.double(),
-            promised,
-            min_ratio=self._min_ratio,
-            unit=torch.finfo(after.dtype).eps,
-        )
-
-    @contextmanager
-    def _step_undone(self) -> Iterator[None]:
-        """Inside, the parameters are those before the step."""
-        moved = [parameter.clone() for parameter in self._parameters]
-        torch._foreach_copy_(self._parameters, self._kept)
-        try:
-            yield
-        finally:
-            torch._foreach_copy_(self._parameters, moved)
 
     def _promise(self) -> Tensor:
         """<∇, W before - W after> over all parameters, a scalar."""

@@ -75,6 +75,7 @@ def check_sample_records(
     *,
     rows: int,
     wanted: int,
+    backward: bool,
 ) -> None:
     """Refuse a curvature closure that does not run the first rows of the mini-batch.
 
@@ -83,6 +84,7 @@ def check_sample_records(
         sample: What they saw of its first rows.
         rows: Rows of the mini-batch.
         wanted: The rows that the curvature closure should run.
+        backward: Whether a gradient must have come to every layer.
 
     Raises:
         ClosureError: A layer saw other rows or got no gradient.
@@ -96,7 +98,7 @@ def check_sample_records(
                 f"{wanted} of the {rows} rows of the mini-batch (curvature_fraction x rows, "
                 "rounded up)"
             )
-        if part.problem is not None or part.gradient_sum is None:
+        if part.problem is not None or (backward and part.gradient_sum is None):
             reason = part.problem or "it got no gradient: call backward() on the mean loss"
             raise ClosureError(f"layer {name!r} in curvature_closure: {reason}")
 
