@@ -94,8 +94,7 @@ def kbfgs_phases(
     """K-BFGS by the names of `PhaseSeconds`.
 
     The first pass tells of a fraction of its rows what running them alone would, so that only
-    after the step they are run alone; a step that looks bad, which then costs one run more, is
-    not counted.
+    after the step they are run alone.
     """
     part = math.ceil(fraction * rows)
     run_again = without_weight_gradients(layers, part)

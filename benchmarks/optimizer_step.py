@@ -6,8 +6,7 @@ The optimizers take turns, step by step, in one process, so that a busy machine 
         [--device cuda] [--json FILE]
 
 A round is twenty steps of each, so that work done every tenth or twentieth step counts with its
-share. The pictures are drawn, so that training on them gets somewhere as on real ones: with part of
-the batch K-BFGS takes the loss of its rows before a step only where the step looks bad.
+share. The pictures are drawn, so that training on them gets somewhere as on real ones.
 """
 
 from __future__ import annotations

@@ -56,6 +56,7 @@ class LayerRecord:
         problem: Why the layer cannot be preconditioned, or None.
         edges: Where the gradient of each call's output arrives, if the capture keeps edges.
         gradient_gram: Σ g gᵀ in a warm start that samples targets, (output_dim, output_dim).
+        head_output: The output's first rows, those of `head_positions`, if the capture keeps them.
     """
 
     positions: int = 0
@@ -68,6 +69,7 @@ class LayerRecord:
     problem: str | None = None
     edges: list[GradientEdge] = field(default_factory=list)
     gradient_gram: Tensor | None = None
+    head_output: Tensor | None = None
 
     def add_gradient(self, rows: Tensor) -> None:
         """Add ∂loss/∂h of one call, shape (positions, d_out)."""
@@ -145,6 +147,7 @@ class Capture:
             tensor, the first dimension that the layer called first saw.
         keep_edges: Whether records keep edges, which hold the graph.
         scaled_loss: Whether losses are scaled, so that layers may return float16.
+        keep_heads: Whether records keep the outputs' first rows.
     """
 
     def __init__(
@@ -156,6 +159,7 @@ class Capture:
         self.rows = 0
         self.keep_edges = False
         self.scaled_loss = False
+        self.keep_heads = False
         self._fixed_inputs = fixed_inputs
         self.head = BatchHead(1.0)
         self._taps = Taps()
@@ -256,6 +260,9 @@ class Capture:
         is_first = record.positions == 0
         record.positions += outputs.shape[0]
         record.head_positions = self._head_positions(outputs.shape[0]) if is_first else None
+        if self.keep_heads and record.head_positions is not None:
+            head = self.head.part_of(output.shape[0], rows=self.rows)
+            record.head_output = None if head is None else output[:head].clone()
         if self.run is Run.WARM_START:
             _add_gram(adapter, record, inputs.to(dtype))
         else:
@@ -302,9 +309,12 @@ class Capture:
     ) -> None:
         if self.run in (Run.FIRST, Run.SAMPLE):
             record.inputs.append(inputs)
+        if self.run is not Run.SECOND:
             record.input_sums.append(adapter.input_sum(inputs))
         if self._is_first_called(record) and self._model_calls == 0 and self._fixed_inputs:
-            self.batch_means += self.head.mean(inputs, first_call=record.output_sum is None)
+            self.batch_means += self.head.mean(inputs, first_call=record.positions == len(outputs))
+        if self.run is Run.PROBE:  # its outputs are taken from the first run
+            return
         total = outputs[: record.head_positions].sum(0)
         record.output_sum = total if record.output_sum is None else record.output_sum + total
 

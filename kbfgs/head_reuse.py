@@ -52,11 +52,11 @@ class HeadReuse:
 
     That is found out, not assumed. The first sample, and then one in every fifty, is run and held
     against what the first run implies. Where they agree, the other steps run no sample but a probe:
-    a forward of the first rows whose graph is cut at every layer. It gives the loss of these rows,
-    and the step goes without a sample only if the probe, too, saw the implied h of every layer and
-    the implied g of the layers whose outputs the loss takes. What changes from batch to batch, such
-    as a loss that is the mean over the tokens that are no padding, is found in the step where it
-    does.
+    the layers return what they returned in the first run, so that only what lies between them and
+    the loss is computed, and the graph is cut at each. It gives the loss of these rows, and the
+    step goes without a sample only if the probe saw the implied inputs of every layer and the
+    implied g of those whose outputs the loss takes. What changes from batch to batch, such as a
+    loss that is the mean over the tokens that are no padding, is found in the step where it does.
 
     Attributes:
         heads: The layers whose g a probe tells, by name; empty where samples are run.
@@ -75,29 +75,35 @@ class HeadReuse:
     def confirms(self, implied: Records, probe: Records) -> bool:
         """Whether a probe saw what the first run implies."""
         self.used += 1
-        return outputs_agree(implied, probe) and gradients_agree(implied, probe, self.heads)
+        return _inputs_agree(implied, probe) and _gradients_agree(implied, probe, self.heads)
 
     def trust(self, sample: Records, probe: Records) -> None:
         """Note for which layers a probe sees the g of a sample that the first run implied."""
         self.used = 0
-        self.heads = [name for name in sample if gradients_agree(sample, probe, [name])]
+        self.heads = [name for name in sample if _gradients_agree(sample, probe, [name])]
 
     def distrust(self) -> None:
         """Run samples until one agrees."""
         self.heads = []
 
 
-def outputs_agree(implied: Records, seen: Records) -> bool:
-    """Whether Σ h of every layer is the same, up to rounding."""
-    return all(
+def samples_agree(implied: Records, seen: Records) -> bool:
+    """Whether Σ h and Σ g of every layer are the same, up to rounding."""
+    return _gradients_agree(implied, seen, implied) and all(
         record.positions == seen[name].positions
         and _agree(record.output_sum, seen[name].output_sum)
         for name, record in implied.items()
     )
 
 
-def gradients_agree(implied: Records, seen: Records, names: Iterable[str]) -> bool:
-    """Whether Σ g of these layers is the same, up to rounding."""
+def _inputs_agree(implied: Records, seen: Records) -> bool:
+    return all(
+        record.positions == seen[name].positions and _agree(record.input_sum, seen[name].input_sum)
+        for name, record in implied.items()
+    )
+
+
+def _gradients_agree(implied: Records, seen: Records, names: Iterable[str]) -> bool:
     return all(_agree(implied[name].gradient_sum, seen[name].gradient_sum) for name in names)
 
 

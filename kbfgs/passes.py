@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +12,9 @@ from kbfgs.batch_head import BatchHead, curvature_rows
 from kbfgs.capture import Capture, LayerRecord, Run
 from kbfgs.checks import DeferredChecks
 from kbfgs.errors import ClosureError
-from kbfgs.head_reuse import HeadReuse, gradients_agree, head_record, outputs_agree
+from kbfgs.head_reuse import HeadReuse, head_record, samples_agree
 from kbfgs.layers.base import LayerAdapter
+from kbfgs.replay import replayed
 from kbfgs.scaling import LossScaling
 from kbfgs.second_pass import RandomState, refuse_batch_dependent, second_pass
 from kbfgs.verdicts import (
@@ -123,6 +123,7 @@ class TwoPasses:
             adapter.check_unmoved()
         self._random_state = RandomState.now(self._model)
         self._scaling.begin()
+        self._capture.keep_heads = self.head_reuse.is_trusted
         loss, records = self._run(closure, Run.FIRST)
         self._batch_means = self._capture.batch_means
         return FirstPass(loss, self._capture.rows, records, judge_first_records(adapters, records))
@@ -149,39 +150,50 @@ class TwoPasses:
             UnsupportedModelError: A layer treats the rows of a batch together.
         """
         refuse_batch_dependent(self._model)
-        wanted = curvature_rows(self._fraction, first.rows)
-        before = {name: first.records[name] for name in adapters}
-        run = partial(self._run_part, closure, before, rows=first.rows, wanted=wanted)
-        implied = self._implied(first, adapters, wanted=wanted)
+        implied = self._implied(first, adapters)
         if implied is not None and self.head_reuse.is_trusted:
-            probe = run(Run.PROBE)
+            probe = self._run_part(closure, first, adapters, kind=Run.PROBE)
             if self.head_reuse.confirms(implied, probe.records):
                 return replace(first, sample=replace(probe, records=implied))
-        sample = run(Run.SAMPLE)
+        sample = self._run_part(closure, first, adapters, kind=Run.SAMPLE)
         self.head_reuse.distrust()
-        if implied is not None and _agree(implied, sample.records):
-            self.head_reuse.trust(sample.records, run(Run.PROBE).records)
+        if implied is not None and samples_agree(implied, sample.records):
+            probe = self._run_part(closure, first, adapters, kind=Run.PROBE)
+            self.head_reuse.trust(sample.records, probe.records)
         return replace(first, sample=sample)
 
     def _run_part(
         self,
         closure: Closure,
-        before: Mapping[str, LayerRecord],
-        kind: Run,
+        first: FirstPass,
+        adapters: Mapping[str, LayerAdapter],
         *,
-        rows: int,
-        wanted: int,
+        kind: Run,
     ) -> CurvatureSample:
         """Run the first rows alone, at the weights before the step."""
-        loss, records = self._run_again(closure, kind)
-        sample = CurvatureSample(loss, self._capture.rows, records)
-        graph_is_whole = kind is Run.SAMPLE
-        check_sample_records(before, records, rows=rows, wanted=wanted, backward=graph_is_whole)
+        before = {name: first.records[name] for name in adapters}
+        known: dict[nn.Module, Tensor] = {
+            adapters[name].module: record.head_output
+            for name, record in before.items()
+            if kind is Run.PROBE and record.head_output is not None
+        }
+        with replayed(known):
+            loss, records = self._run_again(closure, kind)
+        check_sample_records(
+            before,
+            records,
+            rows=first.rows,
+            wanted=self._wanted(first),
+            backward=kind is Run.SAMPLE,
+        )
         self._check_batch()
-        return sample
+        return CurvatureSample(loss, self._capture.rows, records)
+
+    def _wanted(self, first: FirstPass) -> int:
+        return curvature_rows(self._fraction, first.rows)
 
     def _implied(
-        self, first: FirstPass, adapters: Mapping[str, LayerAdapter], *, wanted: int
+        self, first: FirstPass, adapters: Mapping[str, LayerAdapter]
     ) -> dict[str, LayerRecord] | None:
         """What the first run says of its first rows, or None where it does not tell.
 
@@ -191,6 +203,7 @@ class TwoPasses:
         drew = not self._random_state.equals(RandomState.now(self._model))
         if drew or first.loss.device.type != "cpu":
             return None
+        wanted = self._wanted(first)
         heads: dict[str, LayerRecord] = {}
         for name, adapter in adapters.items():
             head = head_record(first.records[name], adapter, rows=first.rows, wanted=wanted)
@@ -249,7 +262,3 @@ class TwoPasses:
             if record.gradient_sum is not None:
                 record.gradient_sum = self._scaling.unscale(record.gradient_sum)
         return loss.detach().reshape(()), records
-
-
-def _agree(implied: Mapping[str, LayerRecord], seen: Mapping[str, LayerRecord]) -> bool:
-    return outputs_agree(implied, seen) and gradients_agree(implied, seen, implied)
