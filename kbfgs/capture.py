@@ -16,6 +16,7 @@ from kbfgs.batch_head import BatchHead, batched_tensors
 from kbfgs.errors import UnsupportedModelError
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.linalg import accumulate_gram_
+from kbfgs.precision import autocast_off
 from kbfgs.tap import Taps, in_backward
 
 HIDDEN = "it was seen in backward alone: give checkpoint(...) use_reentrant=False"
@@ -237,7 +238,7 @@ class Capture:
         self._count_rows(record, inputs)
         if self.keep_edges and output.requires_grad:
             record.edges.append(get_gradient_edge(output))
-        with torch.autocast(output.device.type, enabled=False):
+        with autocast_off(output.device.type):
             self._add_call(adapter, record, inputs.detach(), output.detach())
         return None if self.run is Run.WARM_START else self._tap(adapter, record, output)
 

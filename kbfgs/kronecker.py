@@ -229,11 +229,12 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
             {"params": others, "lr": options.other_lr, "weight_decay": options.weight_decay},
         ]
         super().__init__(groups, {"lr": options.lr, "weight_decay": options.weight_decay})
-        # On CUDA its step counts stay there, where a rejected step can restore them.
+        # On CUDA its step counts stay there, where a rejected step can restore them, also those of
+        # layers that leave in the first step.
         self._inner = torch.optim.AdamW(
             [{"params": others}],
             lr=options.other_lr,
-            capturable=any(parameter.is_cuda for parameter in others),
+            capturable=all(parameter.is_cuda for parameter in (*preconditioned, *others)),
         )
 
     @property
