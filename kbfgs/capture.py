@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor, nn
@@ -96,18 +97,24 @@ class _Detached:
 
 
 class _LayerHook:
-    """Forward hook of one layer; a copied or pickled model loses it."""
+    """Forward hook of one layer; a copied or pickled model loses it.
+
+    It keeps nothing alive: a model whose optimizer is gone does not hold on to its state.
+    """
 
     def __init__(self, capture: Capture, adapter: LayerAdapter) -> None:
-        self._capture = capture
-        self._adapter = adapter
+        self._capture = ref(capture)
+        self._adapter = ref(adapter)
 
     @_disable_dynamo
     def __call__(
         self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor
     ) -> Tensor | None:
+        capture, adapter = self._capture(), self._adapter()
+        if capture is None or adapter is None:
+            return None
         inputs = args[0] if args else kwargs["input"]
-        return self._capture.observe(self._adapter, inputs, output)
+        return capture.observe(adapter, inputs, output)
 
     def __reduce__(self) -> tuple[type[_Detached], tuple[()]]:
         return _Detached, ()
@@ -117,11 +124,12 @@ class _ModelHook:
     """Forward pre-hook of the whole model; a copied or pickled model loses it."""
 
     def __init__(self, capture: Capture) -> None:
-        self._capture = capture
+        self._capture = ref(capture)
 
     @_disable_dynamo
     def __call__(self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._capture.observe_model([*args, *kwargs.values()])
+        if (capture := self._capture()) is not None:
+            capture.observe_model([*args, *kwargs.values()])
 
     def __reduce__(self) -> tuple[type[_Detached], tuple[()]]:
         return _Detached, ()
