@@ -62,17 +62,23 @@ def one_rank(batches, **options):
         (None, None, None, "matrices", 3),
     ],
 )
-def test_a_free_run_of_20_steps_equals_one_rank(tmp_path, weighting, last, cut, reduce, ranks):
+def test_a_free_run_of_20_steps_equals_one_rank(
+    tmp_path, capsys, weighting, last, cut, reduce, ranks
+):
     batches = stream(20, rows=42, last=last)
     cuts = [cut if len(x) == last else None for x, _ in batches]
     options = {"lr": 0.1, "damping": 0.3, "weight_decay": 1e-3}
     wanted = one_rank(batches, **options)
     options |= {"row_weighting": weighting, "reduce": reduce}
     found = run_ranks(free_run, tmp_path, SIZES, batches, cuts, options, ranks=ranks)
+    drift = 0.0
     for history in found:
         for step, values in enumerate(history):
             reference = dict(wanted[step + 1]["model"]) | flat_state(wanted[step + 1]["opt"])
-            assert max(relative(values[key], reference[key]) for key in values) < 1e-10
+            drift = max(drift, *(relative(values[key], reference[key]) for key in values))
+    with capsys.disabled():
+        print(f"\ndrift of {ranks} ranks by {reduce} within 20 steps: {drift:.0e}")
+    assert drift < 1e-10
     for history in found[1:]:
         assert all(torch.equal(found[0][-1][key], history[-1][key]) for key in history[-1])
 
