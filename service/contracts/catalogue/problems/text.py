@@ -20,6 +20,7 @@ CHAR_TRANSFORMER = ProblemEntry(
     test_rows=256,
     classes=256,
     selection_metric="validation_loss",
+    targets=(2.0, 1.7),
     loss=(
         "Cross-entropy in nats a character, mean over places and rows; weight decay is not in "
         "it. Points are chosen by validation loss, on text that follows the training text."
