@@ -54,6 +54,7 @@ def test_an_idx_file_gives_the_bytes_that_were_written(tmp_path: Path, shape) ->
         (gzip.compress(b"\0\0\x08\3" + bytes(6)), "but has 10 bytes"),
         (gzip.compress(b"\0\0\x08\1" + (5).to_bytes(4, "big") + b"1234"), "but has 12 bytes"),
     ],
+    ids=["no gzip", "cut off", "floats", "too short", "no sizes", "a byte missing"],
 )
 def test_what_is_no_idx_file_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "a.gz"
@@ -96,7 +97,9 @@ def test_a_pickle_that_would_call_something_is_refused_and_does_not(
     assert capfd.readouterr().out == ""
 
 
-@pytest.mark.parametrize("content", [b"not an archive", tar({"other": b""})])
+@pytest.mark.parametrize(
+    "content", [b"not an archive", tar({"other": b""})], ids=["no archive", "another archive"]
+)
 def test_what_is_not_cifars_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     dataset = write_cifar(tmp_path)
     dataset.files(tmp_path)[0].write_bytes(content)
