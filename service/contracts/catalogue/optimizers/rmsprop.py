@@ -12,8 +12,6 @@ from service.contracts.catalogue.optimizers.settings import (
 )
 from service.contracts.space import LogRange
 
-_SPACE = {"lr": LogRange(log=(5e-5, 5e-3)), "eps": LogRange(log=(1e-8, 1e-2))}
-
 RMSPROP = OptimizerEntry(
     name="rmsprop",
     title="RMSprop",
@@ -29,7 +27,7 @@ RMSPROP = OptimizerEntry(
         momentum(0.0),
         weight_decay(L2),
     ),
-    space=_SPACE,
+    space={"lr": LogRange(log=(5e-5, 5e-3)), "eps": LogRange(log=(1e-8, 1e-2))},
 )
 
 RMSPROP_PAPER = OptimizerEntry(
@@ -52,5 +50,5 @@ RMSPROP_PAPER = OptimizerEntry(
             summary="One pass over the training data for the first mean square, inside the clock.",
         ),
     ),
-    space=_SPACE,
+    space={"lr": LogRange(log=(3e-4, 3e-2)), "eps": LogRange(log=(1e-8, 1e-2))},
 )
