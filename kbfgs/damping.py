@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.linalg import vecdot
 
 IDENTITY_THRESHOLD_CAP = 0.9
 
@@ -16,10 +17,10 @@ class DampedPair:
     """A pair that is safe for a BFGS update, and which dampings changed it.
 
     Attributes:
-        step: s̃, shape (d,).
-        change: ỹ, shape (d,).
-        powell: Whether Powell's damping on H was needed, boolean scalar.
-        identity: Whether the damping against the identity was needed, boolean scalar.
+        step: s̃, shape (..., d).
+        change: ỹ, shape (..., d).
+        powell: Whether Powell's damping on H was needed, boolean, shape (...).
+        identity: Whether the damping against the identity was needed, boolean, shape (...).
     """
 
     step: Tensor
@@ -54,26 +55,26 @@ def double_damping(
     so that s̃ᵀy >= μ₁ yᵀHy and s̃ᵀỹ >= μ₂ s̃ᵀs̃ (Goldfarb, Ren, Bahamou 2020, section 4).
 
     Args:
-        step: s, shape (d,).
-        change: y, shape (d,).
-        inverse_change: Hy, shape (d,).
+        step: s, shape (..., d).
+        change: y, shape (..., d).
+        inverse_change: Hy, shape (..., d).
         powell: μ₁; None leaves the first damping out.
         identity: μ₂ < 1; None leaves the second damping out.
     """
-    target = change.dot(inverse_change)
-    theta_1, powell_needed = _blend(step.dot(change), target, threshold=powell)
+    target = vecdot(change, inverse_change)
+    theta_1, powell_needed = _blend(vecdot(step, change), target, threshold=powell)
     damped_step = theta_1 * step + (1 - theta_1) * inverse_change
-    length = damped_step.dot(damped_step)
-    theta_2, identity_needed = _blend(damped_step.dot(change), length, threshold=identity)
+    length = vecdot(damped_step, damped_step)
+    theta_2, identity_needed = _blend(vecdot(damped_step, change), length, threshold=identity)
     damped_change = theta_2 * change + (1 - theta_2) * damped_step
     return DampedPair(damped_step, damped_change, powell_needed, identity_needed)
 
 
 def _blend(product: Tensor, target: Tensor, *, threshold: float | None) -> tuple[Tensor, Tensor]:
-    """Return θ = (1-μ) target / (target - product) where product < μ target, else 1."""
+    """θ = (1-μ) target / (target - product) where product < μ target, else 1; shape (..., 1)."""
     if threshold is None:
-        return torch.ones_like(product), torch.zeros_like(product, dtype=torch.bool)
+        return torch.ones_like(product)[..., None], torch.zeros_like(product, dtype=torch.bool)
     gap = target - product
     needed = (product < threshold * target) & (gap > 0)
     theta = torch.where(needed, (1 - threshold) * target / gap, 1.0)
-    return theta, needed
+    return theta[..., None], needed

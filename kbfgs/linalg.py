@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.linalg import vecdot
 
 from kbfgs.errors import IndefiniteFactorError
 
@@ -24,7 +25,7 @@ def growth_limit(dtype: torch.dtype) -> float:
 
 @dataclass(frozen=True)
 class PairProducts:
-    """The scalars of a pair from which an update is decided.
+    """The scalars of a pair from which an update is decided, each of shape (...).
 
     Attributes:
         curvature: sᵀy.
@@ -46,16 +47,16 @@ def judge_pair(
     and when anything is not finite.
 
     Args:
-        step: s, shape (d,).
-        change: y, shape (d,).
-        product: Hy, shape (d,).
+        step: s, shape (..., d).
+        change: y, shape (..., d).
+        product: Hy, shape (..., d).
         floor: Skip when sᵀy <= floor ‖s‖².
-        allowed: Boolean scalar; False skips.
+        allowed: Boolean, shape (...); False skips.
     """
-    curvature = step.dot(change)
-    length = step.dot(step)
-    target = change.dot(product)
-    growth = (length * product.dot(product)).sqrt()
+    curvature = vecdot(step, change)
+    length = vecdot(step, step)
+    target = vecdot(change, product)
+    growth = (length * vecdot(product, product)).sqrt()
     made = (
         allowed
         & (curvature > floor * length)
@@ -67,10 +68,30 @@ def judge_pair(
     return PairProducts(curvature, target, made)
 
 
-def bfgs_update_(
-    inverse: Tensor, step: Tensor, change: Tensor, *, floor: Tensor | float, allowed: Tensor
-) -> Tensor:
-    """Update an inverse Hessian approximation in place by one curvature pair.
+@dataclass(frozen=True)
+class RankTwo:
+    """The update H + u sᵀ + s uᵀ.
+
+    Attributes:
+        half: u, shape (..., d); zeros where the update is skipped.
+        step: s, shape (..., d); zeros likewise.
+        made: Whether it is made, boolean, shape (...).
+    """
+
+    half: Tensor
+    step: Tensor
+    made: Tensor
+
+    @property
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """X and Y of u sᵀ + s uᵀ = X Y, shapes (..., d, 2) and (..., 2, d)."""
+        return torch.stack((self.half, self.step), -1), torch.stack((self.step, self.half), -2)
+
+
+def bfgs_terms(
+    step: Tensor, change: Tensor, product: Tensor, *, floor: Tensor | float, allowed: Tensor
+) -> RankTwo:
+    """The BFGS update of an inverse Hessian approximation by one curvature pair.
 
     H ← (I - ρ s yᵀ) H (I - ρ y sᵀ) + ρ s sᵀ,  ρ = 1/sᵀy, computed as the rank-two update
     H + u sᵀ + s uᵀ with q = Hy and u = (ρ + ρ² yᵀq) s / 2 - ρ q.
@@ -78,25 +99,34 @@ def bfgs_update_(
     The decision to skip stays a tensor: a skipped update adds zeros.
 
     Args:
-        inverse: H, symmetric positive definite, shape (d, d); changed in place.
-        step: s, shape (d,).
-        change: y, shape (d,).
+        step: s, shape (..., d).
+        change: y, shape (..., d).
+        product: q = Hy, shape (..., d).
         floor: Skip when sᵀy <= floor ‖s‖².
-        allowed: Boolean scalar; False skips.
+        allowed: Boolean, shape (...); False skips.
+    """
+    products = judge_pair(step, change, product, floor=floor, allowed=allowed)
+    made = products.made
+    rho = torch.where(made, products.curvature.reciprocal(), 0.0)
+    kept_target = torch.where(made, products.target, 0.0)
+    kept_step = torch.where(made[..., None], step, 0.0)
+    kept_product = torch.where(made[..., None], product, 0.0)
+    along = 0.5 * rho * (1 + rho * kept_target)
+    half = along[..., None] * kept_step - rho[..., None] * kept_product
+    return RankTwo(half, kept_step, made)
+
+
+def bfgs_update_(
+    inverse: Tensor, step: Tensor, change: Tensor, *, floor: Tensor | float, allowed: Tensor
+) -> Tensor:
+    """Update H, symmetric positive definite, shape (d, d), in place by `bfgs_terms`.
 
     Returns:
         Whether the update was made, a boolean scalar.
     """
-    product = inverse.mv(change)
-    products = judge_pair(step, change, product, floor=floor, allowed=allowed)
-    made = products.made
-    rho = torch.where(made, products.curvature.reciprocal(), 0.0)
-    kept_step = torch.where(made, step, 0.0)
-    kept_product = torch.where(made, product, 0.0)
-    kept_target = torch.where(made, products.target, 0.0)
-    half = (0.5 * rho * (1 + rho * kept_target)) * kept_step - rho * kept_product
-    inverse.addmm_(torch.stack((half, kept_step), 1), torch.stack((kept_step, half), 0))
-    return made
+    update = bfgs_terms(step, change, inverse.mv(change), floor=floor, allowed=allowed)
+    inverse.addmm_(*update.factors)
+    return update.made
 
 
 def compact_middle(cross: Tensor, gram: Tensor, oldest: Tensor) -> Tensor:

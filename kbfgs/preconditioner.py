@@ -17,6 +17,7 @@ from kbfgs.distributed.exchange import (
     exchange_second,
 )
 from kbfgs.distributed.shares import scaled_factors, sum_symmetric
+from kbfgs.equal_layers import group_layers, in_order
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.passes import FirstPass, SecondPass
 from kbfgs.preconditioned import PreconditionedLayer, StepSettings
@@ -160,7 +161,7 @@ class Preconditioner:
         layers = list(self.layers.values())
         for layer in layers:
             layer.average_gradient(settings)
-        directions = [layer.direction() for layer in layers]
+        directions = in_order(group_layers(layers), lambda group: group.directions())
         scale = None
         if self._safeguard is not None:
             predicted = predicted_decrease([a.state.momentum for a in layers], directions)
@@ -194,7 +195,8 @@ class Preconditioner:
             The means of the second run.
         """
         layers = list(self.layers.values())
-        probes = [a.probe(mean) for a, mean in zip(layers, means.layers, strict=True)]
+        groups = group_layers(layers)
+        probes = in_order(groups, lambda group: group.probe(group.pick(means.layers)))
         own = [action for _, action in probes]
         after, actions = exchange_second(
             self.communicator,
@@ -206,10 +208,10 @@ class Preconditioner:
         if self._matrices:
             actions = [action * self.communicator.world_size for action in own]
         accepted = None if judge is None else judge(after.loss)
-        for index, layer in enumerate(layers):
-            layer.learn_curvature(
-                means.layers[index], after.layers[index], settings=settings, accepted=accepted
-            )
+        for group in groups:
+            first, last = group.pick(means.layers), group.pick(after.layers)
+            group.learn_curvature(first, last, settings=settings, accepted=accepted)
             if self._input_inverse_every is None:
-                layer.act(probes[index][0], actions[index], settings=settings)
+                steps = [step for step, _ in group.pick(probes)]
+                group.act(steps, group.pick(actions), settings=settings)
         return after

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from kbfgs.layout import aligned_copy, aligned_product
 from kbfgs.linalg import (
     accumulate_gram_,
+    bfgs_terms,
     bfgs_update_,
     damped_inverse,
     try_damped_inverse,
@@ -35,6 +38,26 @@ class DenseInverse:
     def tensors(self) -> dict[str, Tensor]:
         """The matrix."""
         return {"inverse": self.matrix}
+
+
+class DenseInverses:
+    """Several H of one size, each of which stays where it is; shape (n, d, d) together."""
+
+    def __init__(self, inverses: Sequence[DenseInverse]) -> None:
+        self._matrices = [inverse.matrix for inverse in inverses]
+        self.stack = torch.stack(self._matrices)
+
+    def times(self, operand: Tensor) -> Tensor:
+        """Each H x for vectors (n, d)."""
+        return torch.bmm(self.stack, operand[..., None])[..., 0]
+
+    def update(
+        self, step: Tensor, change: Tensor, *, floor: Tensor | float, allowed: Tensor
+    ) -> Tensor:
+        """BFGS updates in place; returns which were made, boolean, shape (n,)."""
+        update = bfgs_terms(step, change, self.times(change), floor=floor, allowed=allowed)
+        torch._foreach_add_(self._matrices, torch.bmm(*update.factors).unbind(0))
+        return update.made
 
 
 class InputFactor:

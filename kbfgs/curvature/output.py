@@ -12,17 +12,25 @@ from kbfgs.curvature.dense import DenseInverse
 from kbfgs.curvature.limited import LimitedInverse
 
 
-class OutputInverse(Protocol):
-    """H, symmetric positive definite, shape (d, d), that starts as the identity."""
+class Inverse(Protocol):
+    """H, symmetric positive definite, shape (..., d, d)."""
 
     def times(self, operand: Tensor) -> Tensor:
-        """H X for a vector (d,) or a matrix (d, n)."""
+        """H x for vectors (..., d)."""
         ...
 
     def update(
         self, step: Tensor, change: Tensor, *, floor: Tensor | float, allowed: Tensor
     ) -> Tensor:
-        """Update by one pair unless it is unsafe; returns whether it was (boolean scalar)."""
+        """Update by one pair unless it is unsafe; returns whether it was, boolean (...)."""
+        ...
+
+
+class OutputInverse(Inverse, Protocol):
+    """H of one layer, shape (d, d), that starts as the identity."""
+
+    def times(self, operand: Tensor) -> Tensor:
+        """H X for a vector (d,) or a matrix (d, n)."""
         ...
 
     def tensors(self) -> dict[str, Tensor]:

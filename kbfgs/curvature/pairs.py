@@ -10,8 +10,8 @@ class PairAverage:
     """s ← β s + (1-β)(mean h⁺ - mean h),  y ← β y + (1-β)(mean g⁺ - mean g).
 
     Attributes:
-        step: s, shape (d,).
-        change: y, shape (d,).
+        step: s, shape (..., d).
+        change: y, shape (..., d).
     """
 
     def __init__(self, step: Tensor, change: Tensor) -> None:
@@ -29,11 +29,12 @@ class PairAverage:
         """Fold in one step's differences unless it was rejected or one of them is not finite.
 
         Returns:
-            Whether they were folded in, a boolean scalar.
+            Whether they were folded in, boolean, shape (...).
         """
-        finite = torch.isfinite(output_change.sum() + gradient_change.sum())
+        finite = torch.isfinite(output_change.sum(-1) + gradient_change.sum(-1))
         if accepted is not None:
             finite = finite & accepted
-        self.step.lerp_(torch.where(finite, output_change, self.step), 1 - decay)
-        self.change.lerp_(torch.where(finite, gradient_change, self.change), 1 - decay)
+        kept = finite[..., None]
+        self.step.lerp_(torch.where(kept, output_change, self.step), 1 - decay)
+        self.change.lerp_(torch.where(kept, gradient_change, self.change), 1 - decay)
         return finite
