@@ -118,18 +118,19 @@ def test_undamped_on_a_quadratic_it_is_bfgs_and_finds_the_inverse(seed, dim):
         ((1.0, 0.0), (0.0, 0.0), True),
         ((float("nan"), 0.0), (1.0, 0.0), True),
         ((1.0, 0.0), (float("inf"), 0.0), True),
+        ((1.0,), (float("inf"),), True),
         ((1.0, 1e8), (1.0, 0.0), True),
         ((1.0, 0.0), (1.0, 0.0), False),
     ],
-    ids=["s=0", "sy<0", "y=0", "nan", "inf", "cancellation", "not allowed"],
+    ids=["s=0", "sy<0", "y=0", "nan", "inf", "inf alone", "cancellation", "not allowed"],
 )
 def test_an_unsafe_update_leaves_the_factor_untouched(s, y, allowed):
-    H = torch.eye(2)
+    H = torch.eye(len(s))
     made = bfgs_update_(
         H, torch.tensor(s), torch.tensor(y), floor=0.0, allowed=torch.tensor(allowed)
     )
     assert not made
-    assert torch.equal(H, torch.eye(2))
+    assert torch.equal(H, torch.eye(len(s)))
 
 
 def test_an_indefinite_factor_is_not_updated_further():
