@@ -184,7 +184,7 @@ def state_bytes(trainer: Trainer) -> int:
     theirs = {p.untyped_storage().data_ptr() for p in trainer.model.parameters()}
     kept = {}
     for optimizer in trainer.optimizers:
-        for tensor in _tensors([optimizer.state_dict(), list(optimizer.state.values())], set()):
+        for tensor in _tensors(vars(optimizer), set()):
             storage = tensor.untyped_storage()
             if storage.data_ptr() not in theirs:
                 kept[storage.data_ptr()] = storage.nbytes()
