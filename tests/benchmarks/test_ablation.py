@@ -7,6 +7,8 @@ import pytest
 from benchmarks import ablation
 from benchmarks.ablation import VARIANTS, Run, Variant, row
 
+pytestmark = pytest.mark.training
+
 
 def test_the_table_has_a_line_for_each_variant(capsys: pytest.CaptureFixture[str]) -> None:
     names = ["K-BFGS", "H_g = I"]

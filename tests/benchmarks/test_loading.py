@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks.loading import Cost, main
 
+pytestmark = pytest.mark.training
+
 
 def test_a_problem_with_data_and_one_without_each_have_their_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

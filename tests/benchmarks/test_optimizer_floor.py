@@ -2,8 +2,12 @@
 
 import math
 
+import pytest
+
 from benchmarks.optimizer_floor import Run, searched, table, train
 from service.contracts.catalogue import OptimizerEntry, ProblemEntry, built_in
+
+pytestmark = pytest.mark.training
 
 
 def entries(optimizer: str) -> tuple[ProblemEntry, OptimizerEntry]:

@@ -10,6 +10,8 @@ from benchmarks import optimizer_step
 from benchmarks.autoencoder import autoencoder
 from benchmarks.contenders import CONTENDERS
 
+pytestmark = pytest.mark.training
+
 TINY = ["--sizes", "12", "16", "8", "4", "8", "16", "12", "--batch", "20"]
 
 

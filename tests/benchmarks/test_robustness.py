@@ -6,6 +6,8 @@ import torch
 from benchmarks.robustness import Cell, Outcome, main, print_tables, train
 from workers.problems import build_problem
 
+pytestmark = pytest.mark.training
+
 
 @pytest.mark.parametrize("fraction", [0.1, 1.0])
 def test_the_worst_cells_diverge_without_the_safeguard_and_not_with_it(fraction):

@@ -14,6 +14,8 @@ from tests.support.data_files import noise, write_digits
 from workers.data import DataMissing, Library
 from workers.data.places import Places
 
+pytestmark = pytest.mark.training
+
 SIZES = (16, 12, 6, 12, 16)
 TINY = [
     "--sizes", *map(str, SIZES), "--batch", "20", "--methods", "Adam", "K-BFGS",

@@ -25,6 +25,8 @@ from tests.support.paper_oracle import Paper
 from tests.support.positions_networks import apart, convolution, matrices, sequences
 from tests.support.positions_oracle import PositionsPaper
 
+pytestmark = pytest.mark.training
+
 SIZES = (7, 9, 5, 4)
 STEPS = 50
 SETTINGS = {"lr": 0.3, "damping": 0.3}

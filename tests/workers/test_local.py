@@ -22,6 +22,8 @@ from workers.local import read_results, run_local
 from workers.problems import DataMissing
 from workers.reporting import JsonlReporter
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

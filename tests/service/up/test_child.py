@@ -6,7 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from service.up.child import Child, Program
+
+pytestmark = pytest.mark.process
 
 
 def a_child(folder: Path, code: str, says: list[str], monotonic: Callable[[], float]) -> Child:

@@ -13,6 +13,8 @@ import pytest
 
 from service.up import leftovers
 
+pytestmark = pytest.mark.process
+
 WITH_CHILD = "import subprocess, time; subprocess.Popen(['sleep', '60']); time.sleep(60)"
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "

@@ -12,6 +12,8 @@ from tests.support import by_hand
 from tests.support.problem_suite import CPU, ProblemSuite, Weights
 from workers.data import Arrays, arrays
 
+pytestmark = pytest.mark.training
+
 FACES = "625-2000-1000-500-30-500-1000-2000-625"
 CURVES = "784-400-200-100-50-25-6-25-50-100-200-400-784"
 

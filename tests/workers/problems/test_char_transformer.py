@@ -14,6 +14,8 @@ from tests.support.problem_suite import CPU, ProblemSuite, Weights, shares
 from workers.data import Arrays, DataMissing
 from workers.problems.text import CharTransformer, Rows
 
+pytestmark = pytest.mark.training
+
 
 class TestCharTransformer(ProblemSuite):
     name = "char-transformer"

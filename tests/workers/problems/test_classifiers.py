@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import torch
 from torch import Tensor
 
@@ -11,6 +12,8 @@ from tests.support import by_hand
 from tests.support.problem_arrays import generated
 from tests.support.problem_suite import CPU, ProblemSuite, Weights, shares
 from workers.data import Arrays
+
+pytestmark = pytest.mark.training
 
 
 class ClassifierSuite(ProblemSuite):

@@ -15,6 +15,8 @@ from workers.data import Arrays, arrays
 from workers.problems.logistic_regression import LogisticRegression
 from workers.problems.quadratic import Quadratic
 
+pytestmark = pytest.mark.training
+
 
 def blocks(digits: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Sums over 4×4 pixels, each in [0, 1]."""
