@@ -96,12 +96,13 @@ def _loop(
     torch.manual_seed(0)
     model = problem.build_model().train()
     stepper = OPTIMIZERS[optimizer](model)
+    augmenting = problem if isinstance(problem, Augmenting) else None
     cutting, training = [], []
     for rows in islice(_rows(len(train), batch), UNTIMED_STEPS + steps):
         start = time.process_time()
         seen = train.take(rows)
-        if isinstance(problem, Augmenting):
-            seen = problem.augment(seen, rows, seed=0, epoch=0)
+        if augmenting is not None:
+            seen = augmenting.augment(seen, rows, seed=0, epoch=0)
         cut = time.process_time()
         optimization_step(model, stepper, problem=problem, batch=seen)
         cutting.append(cut - start)

@@ -29,7 +29,7 @@ def on_device(array: npt.NDArray[Any], device: torch.device) -> Tensor:
 
 def reconstruction(pictures: npt.NDArray[Any], device: torch.device) -> Split:
     """Pictures that are their own targets, as rows of pixels; bytes are shown in [0, 1]."""
-    rows = on_device(pictures, device).flatten(1)
+    rows = on_device(pictures, device).flatten(1).contiguous()  # else gathering copies them all
     decode = unit_interval if rows.dtype == torch.uint8 else None
     return Split(inputs=rows, targets=rows, decode=decode)
 
