@@ -93,7 +93,7 @@ class Body:
         try:
             return kind.model_validate_json(self.content)
         except ValidationError as error:
-            raise InvalidRequest(from_validation(error, _read_json(self.content))) from error
+            raise InvalidRequest(from_validation(error, _read_json(self.content), kind)) from error
 
     def document(self) -> object:
         """The plain values of a JSON or YAML body.

@@ -1,9 +1,11 @@
 """Errors about a spec, each with the field it is about and what is allowed there."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import NoneType
+from typing import get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from service.contracts.base import Contract
@@ -49,18 +51,18 @@ def first_error(error: ValidationError) -> str:
 
 
 def from_validation(
-    error: ValidationError, data: object, *, known: Sequence[str] = ()
+    error: ValidationError, data: object, model: type[BaseModel]
 ) -> tuple[FieldError, ...]:
     """Pydantic's errors as field errors, one for each field.
 
     Args:
         error: What pydantic raised.
         data: The input it was raised for; fields are named as they stand there.
-        known: Field names of the model, listed where an unknown top-level field was given.
+        model: What it was to be; its fields are listed where an unknown one was given.
     """
     merged: dict[str, FieldError] = {}
     for detail in error.errors(include_url=False):
-        found = _from_detail(detail, data, known)
+        found = _from_detail(detail, data, model)
         earlier = merged.get(found.field)
         if earlier is None:
             merged[found.field] = found
@@ -73,7 +75,7 @@ def from_validation(
     return tuple(merged.values())
 
 
-def _from_detail(detail: ErrorDetails, data: object, known: Sequence[str]) -> FieldError:
+def _from_detail(detail: ErrorDetails, data: object, model: type[BaseModel]) -> FieldError:
     path = field_path(_present(detail["loc"], data, missing=detail["type"] == "missing"))
     context = detail.get("ctx", {})
     message = str(detail["msg"]).removeprefix("Value error, ")
@@ -81,7 +83,14 @@ def _from_detail(detail: ErrorDetails, data: object, known: Sequence[str]) -> Fi
     match detail["type"]:
         case "extra_forbidden":
             message = "unknown field"
-            allowed = tuple(known) if len(detail["loc"]) == 1 and known else None
+            allowed = _fields_at(detail["loc"][:-1], model) or None
+        case "model_type" | "dict_type":
+            fields = _fields_at(detail["loc"], model)
+            message = (
+                f"must be a mapping with {', '.join(fields)}" if fields else "must be a mapping"
+            )
+        case "tuple_type":
+            message = "must be a list"
         case "literal_error" | "enum":
             allowed = tuple(re.findall(r"'([^']*)'", str(context["expected"]))) or (
                 str(context["expected"]),
@@ -107,3 +116,25 @@ def _present(
             kept.append(part)
             data = data[part] if part < len(data) else None
     return tuple(kept)
+
+
+def _fields_at(location: Sequence[int | str], model: type[BaseModel]) -> tuple[str, ...]:
+    """The fields that there are at a location; none where it is no one model's."""
+    models = [model]
+    for part in location:
+        fields = [one.model_fields[part] for one in models if part in one.model_fields]
+        if fields:  # else it is a number in a list, a name in a mapping or the tag of a union
+            models = [inner for field in fields for inner in _models_in(field.annotation)]
+    if len(models) != 1:
+        return ()
+    fields_of = models[0].model_fields.items()
+    return tuple(name for name, field in fields_of if field.annotation is not NoneType)
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models that an annotation names, also inside of lists and unions."""
+    parts = get_args(annotation)
+    if not parts and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in parts:
+        yield from _models_in(part)

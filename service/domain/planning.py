@@ -39,8 +39,7 @@ def read_spec(document: object, catalogue: Catalogue) -> ComparisonSpec:
     try:
         spec = ComparisonSpec.model_validate(document)
     except ValidationError as error:
-        known = tuple(ComparisonSpec.model_fields)
-        raise InvalidSpec(from_validation(error, document, known=known)) from error
+        raise InvalidSpec(from_validation(error, document, ComparisonSpec)) from error
     try:
         check(spec, catalogue)
     except SpecRefused as error:

@@ -105,8 +105,7 @@ def read_plugin(text: str, *, distribution: str, version: str) -> Plugin:
     except tomllib.TOMLDecodeError as error:
         raise PluginRefused(f"not TOML: {error}") from error
     except ValidationError as error:
-        known = tuple(PluginFile.model_fields)
-        raise _refused(from_validation(error, document, known=known)) from error
+        raise _refused(from_validation(error, document, PluginFile)) from error
     if errors := tuple(_incoherent(file)):
         raise _refused(errors)
     package = {"distribution": distribution, "version": version}

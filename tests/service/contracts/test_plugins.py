@@ -33,7 +33,10 @@ def test_its_entries_say_where_they_come_from() -> None:
             ("walker.code:Valley", "walker.code"),
             "problems[0].factory: must be module:function, got ",
         ),
-        (('title = "Walker"', 'titel = "Walker"'), "optimizers[0].titel: unknown field"),
+        (
+            ('title = "Walker"', 'titel = "Walker"'),
+            "optimizers[0].titel: unknown field (allowed: name, title",
+        ),
         (("[[problems]]", "[[problem]]"), "problem: unknown field (allowed: schema_version, "),
         (('"float"', '"real"'), "optimizers[0].settings[0].kind: "),
         (('name = "walk"', 'name = "Walk"'), "optimizers[0].name: String should match "),
