@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,7 @@ from torch.optim import Adam, AdamW, Muon, Optimizer
 
 from benchmarks.autoencoder import reconstruction_loss
 from benchmarks.operations import Shape, kbfgs_phases, kfac_phases
-from kbfgs import KBFGS, KFAC
+from kbfgs import KBFGS, KFAC, curvature_rows
 
 Settings = Mapping[str, float]
 Count = Callable[[Sequence[Shape], int], dict[str, int]]
@@ -143,7 +142,7 @@ def _kbfgs(*, fraction: float = 1.0, memory: int | None = None) -> Contender:
                 return _gradient(model, [optimizer], pictures)
 
             def on_first_rows() -> Tensor:
-                rows = math.ceil(fraction * len(pictures))
+                rows = curvature_rows(fraction, len(pictures))
                 return _gradient(model, [optimizer], pictures[:rows])
 
             return optimizer.step(closure, on_first_rows if fraction < 1 else None)

@@ -6,10 +6,11 @@ layers' shapes and the rows of a mini-batch; elementwise work is left out.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+from kbfgs import curvature_rows
 
 FLOAT_BYTES = 4
 
@@ -96,7 +97,7 @@ def kbfgs_phases(
     The first pass tells of a fraction of its rows what running them alone would, so that only
     after the step they are run alone.
     """
-    part = math.ceil(fraction * rows)
+    part = curvature_rows(fraction, rows)
     run_again = without_weight_gradients(layers, part)
     return {
         "first_pass": gradient(layers, rows),

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kbfgs import KBFGS, NonFiniteLossError, Safeguard
+from kbfgs import KBFGS, NonFiniteLossError, Safeguard, curvature_rows
 from workers.evaluation import evaluate
 from workers.problems import build_problem
 from workers.problems.base import Problem, Split
@@ -74,7 +74,7 @@ def train(cell: Cell, problem: Problem, data: Split, *, epochs: int, batch: int)
     try:
         for _ in range(epochs):
             for rows in torch.randperm(len(data), generator=order).split(batch):
-                part = rows[: math.ceil(cell.fraction * len(rows))]
+                part = rows[: curvature_rows(cell.fraction, len(rows))]
                 optimizer.step(
                     closure_over(optimizer, model, problem, data, rows),
                     curvature_closure=closure_over(optimizer, model, problem, data, part),

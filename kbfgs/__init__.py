@@ -1,5 +1,6 @@
 """kbfgs: Kronecker-factored quasi-Newton (K-BFGS) as a PyTorch optimizer."""
 
+from kbfgs.batch_head import curvature_rows
 from kbfgs.config import Ablation, KBFGSConfig, Reduce, RowWeighting, Safeguard
 from kbfgs.diagnostics import Diagnostics, LayerDiagnostics, PhaseSeconds
 from kbfgs.distributed.shares import merge_states
@@ -41,5 +42,6 @@ __all__ = [
     "Safeguard",
     "StateError",
     "UnsupportedModelError",
+    "curvature_rows",
     "merge_states",
 ]

@@ -12,9 +12,14 @@ from torch import Tensor
 
 
 def curvature_rows(fraction: float, rows: int) -> int:
-    """⌈f·B⌉, the rows of a second pass over a fraction f of B rows."""
+    """⌈f·B⌉, the rows of a second pass over a fraction f of B rows: at least one, if there are any.
+
+    Args:
+        fraction: f, the optimizer's `curvature_fraction`.
+        rows: B, the rows of the mini-batch.
+    """
     # The product of, say, 0.07 and 100 lies above 7.
-    return min(rows, math.ceil(round(fraction * rows, 6)))
+    return min(rows, max(1, math.ceil(round(fraction * rows, 6))))
 
 
 def batched_tensors(value: Any) -> Iterator[Tensor]:

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from kbfgs import KBFGS, ClosureError, UnsupportedModelError
-from kbfgs.batch_head import curvature_rows
+from kbfgs import KBFGS, ClosureError, UnsupportedModelError, curvature_rows
 from tests.support.networks import (
     closure_for,
     data,
@@ -184,7 +183,8 @@ def test_the_gradients_after_the_step_are_those_of_the_whole_batch():
 
 
 @pytest.mark.parametrize(
-    ("fraction", "rows", "wanted"), [(0.07, 100, 7), (0.1, 200, 20), (0.25, 1, 1), (0.3, 11, 4)]
+    ("fraction", "rows", "wanted"),
+    [(0.07, 100, 7), (0.1, 200, 20), (0.25, 1, 1), (0.3, 11, 4), (1e-9, 20, 1), (0.5, 0, 0)],
 )
 def test_the_rows_of_a_fraction_are_rounded_up_but_for_rounding_errors(fraction, rows, wanted):
     assert curvature_rows(fraction, rows) == wanted

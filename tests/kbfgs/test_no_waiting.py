@@ -6,8 +6,7 @@ from torch import nn
 from torch.nn.functional import mse_loss
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from kbfgs import KBFGS, KFAC, Ablation
-from kbfgs.batch_head import curvature_rows
+from kbfgs import KBFGS, KFAC, Ablation, curvature_rows
 from kbfgs.curvature.dense import DenseInverse, InputFactor
 from kbfgs.curvature.limited import LimitedInverse
 from kbfgs.curvature.output import FixedIdentity

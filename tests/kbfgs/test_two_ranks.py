@@ -5,8 +5,7 @@ import copy
 import pytest
 import torch
 
-from kbfgs import KBFGS
-from kbfgs.batch_head import curvature_rows
+from kbfgs import KBFGS, curvature_rows
 from tests.support.gloo_ranks import (
     buffers_and_broadcasts,
     error_of,

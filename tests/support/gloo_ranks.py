@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
 from torch.nn.parallel import DistributedDataParallel
 
-from kbfgs import KBFGS
-from kbfgs.batch_head import curvature_rows
+from kbfgs import KBFGS, curvature_rows
 from kbfgs.errors import KBFGSError
 from tests.support.networks import (
     STATE_NAMES,

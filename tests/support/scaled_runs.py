@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 
-from kbfgs import KBFGS, KFAC
-from kbfgs.batch_head import curvature_rows
+from kbfgs import KBFGS, KFAC, curvature_rows
 from tests.support.gloo_ranks import Batch, shard
 from tests.support.networks import half_squared_error, network
 

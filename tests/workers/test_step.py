@@ -74,9 +74,17 @@ def test_curvature_of_a_fraction_counts_each_run_of_the_first_rows_by_their_part
     assert told == seen
     assert {(passes - 1) % 0.25 for passes in told} == {0.0}
     assert all(1 < passes <= 2 for passes in told)
-    told, _ = steps_of(name, rows=10, steps=1, curvature_fraction=0.25)  # ⌈2.5⌉ = 3 rows
-    runs = (told[0] - 1) / 0.3
+
+
+@pytest.mark.parametrize(
+    ("fraction", "rows", "first"), [(0.25, 10, 3), (0.14, 50, 7), (1e-9, 20, 1)]
+)
+def test_the_rows_of_a_fraction_are_those_that_the_library_asks_for(fraction, rows, first):
+    """0.14 times 50 lies above 7 in floating-point numbers."""
+    told, _ = steps_of("kbfgs", rows=rows, steps=1, curvature_fraction=fraction)
+    runs = (told[0] - 1) / (first / rows)
     assert runs == pytest.approx(round(runs))
+    assert runs >= 2
 
 
 def test_steps_that_skip_the_curvature_cost_one_gradient():

@@ -1,13 +1,12 @@
 """K-BFGS and K-FAC of the kbfgs library, stepping on mini-batches."""
 
-import math
 from collections.abc import Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from kbfgs import KBFGS, KFAC
+from kbfgs import KBFGS, KFAC, curvature_rows
 from workers.minibatch import MiniBatch
 from workers.optimizers.base import Settings, without
 
@@ -20,7 +19,7 @@ class KBFGSOnBatches(KBFGS):
         fraction = self.config.curvature_fraction
         if fraction == 1:
             return self.step(batch.backward)
-        rows = math.ceil(fraction * len(batch))
+        rows = curvature_rows(fraction, len(batch))
         return self.step(batch.backward, partial(batch.backward, first=rows))
 
     def warm_start_on(self, batches: Sequence[MiniBatch]) -> None:
