@@ -11,9 +11,12 @@ from torch import nn
 import kbfgs
 from service.contracts.catalogue import Setting, built_in
 from service.contracts.catalogue.schedules import SCHEDULE_SETTINGS
-from tests.support.tiny_training import OPTIMIZERS, settings_of
+from tests.support.tiny_training import OPTIMIZERS, TinyAutoencoder, settings_of
 from workers.optimizers import build_optimizer
 from workers.optimizers.paper import PaperRMSprop, PaperSGD
+from workers.step import optimization_step
+
+CPU = torch.device("cpu")
 
 PEERS = {
     "kbfgs": kbfgs.KBFGS,
@@ -79,7 +82,7 @@ def allowed_extremes(setting: Setting) -> list[float]:
     if setting.below is not None:
         extremes.append(math.nextafter(setting.below, -math.inf))
     if setting.at_most is not None:
-        extremes.append(setting.at_most)
+        extremes.append(int(setting.at_most) if whole else setting.at_most)
     return extremes
 
 
@@ -102,13 +105,26 @@ def built_with(name: str, setting: Setting, value: float) -> torch.optim.Optimiz
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_what_the_catalogue_allows_the_library_takes(name):
+    """Some libraries look at a value no sooner than in a step."""
+    problem = TinyAutoencoder()
+    batch = next(problem.load(CPU).train.cut(20))
     for setting in shared_settings(name):
-        for value in allowed_extremes(setting):
+        for value in (*allowed_extremes(setting), *(setting.choices or ())):
             given = (value, value) if setting.kind == "floats" else value
             assert setting.refusal(given) is None
-            built_with(name, setting, value)
-        for choice in setting.choices or ():
-            built_with(name, setting, choice)
+            network = problem.build_model()
+            optimizer = build_optimizer(name, network, settings_of(name, **{setting.name: given}))
+            optimization_step(network, optimizer, problem=problem, batch=batch)
+
+
+def test_more_iterations_than_muon_takes_are_refused_before_it_steps():
+    problem, network = TinyAutoencoder(), TinyAutoencoder().build_model()
+    optimizer = build_optimizer("muon", network, settings_of("muon", ns_steps=100))
+    with pytest.raises(ValueError, match="less than 100"):
+        optimization_step(
+            network, optimizer, problem=problem, batch=next(problem.load(CPU).train.cut(20))
+        )
+    assert built_in().optimizer("muon").setting("ns_steps").refusal(100) == "must be <= 99, got 100"
 
 
 @pytest.mark.parametrize("name", ["kbfgs", "kbfgs-l", "kfac"])

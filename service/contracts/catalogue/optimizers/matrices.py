@@ -27,7 +27,12 @@ MUON = OptimizerEntry(
         learning_rate(1e-3),
         momentum(0.95),
         switch("nesterov", default=True, summary="Nesterov's momentum."),
-        count("ns_steps", 5, summary="Newton-Schulz iterations of each orthogonalization."),
+        count(
+            "ns_steps",
+            5,
+            summary="Newton-Schulz iterations of each orthogonalization.",
+            at_most=99,
+        ),
         Setting(
             name="adjust_lr_fn",
             kind="choice",

@@ -45,9 +45,11 @@ def betas(first: float, second: float) -> Setting:
     )
 
 
-def count(name: str, default: int, *, summary: str) -> Setting:
+def count(name: str, default: int, *, summary: str, at_most: int | None = None) -> Setting:
     """A whole number, at least 1."""
-    return Setting(name=name, kind="int", default=default, summary=summary, at_least=1)
+    return Setting(
+        name=name, kind="int", default=default, summary=summary, at_least=1, at_most=at_most
+    )
 
 
 def switch(name: str, *, default: bool, summary: str) -> Setting:
