@@ -29,7 +29,10 @@ class StepsOnBatches(Protocol):
 
 @runtime_checkable
 class WarmStarting(Protocol):
-    """An optimizer that can look at the training data once before its first step."""
+    """An optimizer that can look at the training data once before its first step.
+
+    It is asked to where its settings have a ``warm_start`` that is true.
+    """
 
     def warm_start_on(self, batches: Sequence[MiniBatch]) -> None:
         """Learn from all training rows at the initial weights, which stay as they are."""
