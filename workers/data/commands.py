@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from service.contracts import numbers
 from workers.data import DataMissing, Library, UnknownDataSet, library
 from workers.data.dataset import DataSet
 from workers.data.verify import verify
@@ -80,7 +81,7 @@ def _where(files: Sequence[Path]) -> str:
 def _fetch(shelf: Library, names: Sequence[str]) -> int:
     for name in names:
         count = shelf.fetch(name)
-        what = f"{count} files fetched" if count else "nothing to fetch"
+        what = f"{numbers.counted(count, 'file')} fetched" if count else "nothing to fetch"
         sys.stdout.write(f"{name}: {what}, {shelf.state(name)}\n")
     return 0
 
