@@ -2,10 +2,13 @@
 
 import textwrap
 
+from service.contracts import numbers
 from service.contracts.report import ProblemReport, Report
 from service.exports.tables import Table, beside_table, contenders_table, pairs_table
 
 _WIDTH = 100
+_MOST_PAIRS = 15
+"""All pairs among six contenders; of more, those alone that the verdict is about."""
 
 
 def render_text(report: Report) -> str:
@@ -35,10 +38,21 @@ def _problem(problem: ProblemReport, *, titled: bool) -> str:
     if problem.beside:
         parts.append(aligned(beside_table(problem)))
     if problem.pairs:
-        parts.append(aligned(pairs_table(problem)))
+        parts.append(_pairs(problem))
     if problem.warnings:
         parts.append(_warnings(problem.warnings))
     return "\n\n".join(parts)
+
+
+def _pairs(problem: ProblemReport) -> str:
+    """The pairs of the winner and the baseline where all of them are more than a person reads."""
+    if len(problem.pairs) <= _MOST_PAIRS:
+        return aligned(pairs_table(problem))
+    named = {problem.winner, problem.baseline}
+    shown = tuple(pair for pair in problem.pairs if named & {pair.first, pair.second})
+    table = aligned(pairs_table(problem.model_copy(update={"pairs": shown})))
+    left_out = numbers.counted(len(problem.pairs) - len(shown), "more pair")
+    return f"{table}\n({left_out} in report.html and report.json)"
 
 
 def _warnings(warnings: tuple[str, ...]) -> str:

@@ -53,6 +53,12 @@ def test_a_contender_with_a_name_of_its_own_is_called_by_it() -> None:
     assert sentence.startswith("K-BFGS reaches 50.0 in 0.40× adam-90's time")
 
 
+def test_every_title_can_stand_in_a_list_of_rivals() -> None:
+    titles = [entry.title for entry in built_in().optimizers]
+    assert not [title for title in titles if "," in title]
+    assert len(set(titles)) == len(titles)
+
+
 @pytest.mark.parametrize(("outcome", "word"), [("epochs", "epochs"), ("steps", "steps")])
 def test_the_outcome_is_named(outcome: str, word: str) -> None:
     spec = a_spec(verdict={"outcome": outcome, "target": 50})

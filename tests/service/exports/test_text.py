@@ -23,6 +23,18 @@ def test_the_sentence_then_the_tables_then_the_warnings() -> None:
     assert "! K-BFGS: the chosen lr = 0.01 lies at the edge" in text
 
 
+def test_of_many_pairs_those_of_the_winner_and_the_baseline_are_shown() -> None:
+    names = ("kbfgs", "adam", "adamw", "nadamw", "sgd", "soap", "muon")
+    seconds = {name: [at * v for v in SPREAD] for at, name in enumerate(names, start=1)}
+    for spec, shown in ((a_spec(*names, baseline="soap"), 11), (a_spec(*names[:6]), 15)):
+        ran = {contender.label: seconds[contender.label] for contender in spec.contenders}
+        lines = render_text(score(reaching(spec, ran), built_in(), now=NOW)).splitlines()
+        pairs = [line for line in lines if " / " in line]
+        assert len(pairs) == shown
+        assert ("(10 more pairs in report.html and report.json)" in lines) == (shown == 11)
+        assert shown == 15 or all("kbfgs" in pair or "soap" in pair for pair in pairs)
+
+
 def test_columns_are_aligned() -> None:
     table = Table(("a", "long name"), (("longer", "x"), ("b", "y")))
     assert aligned(table).splitlines() == [

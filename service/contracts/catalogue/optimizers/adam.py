@@ -25,7 +25,7 @@ ADAM = OptimizerEntry(
 
 ADAM_PAPER = OptimizerEntry(
     name="adam-paper",
-    title="Adam, the paper's",
+    title="Adam (paper)",
     summary="Adam with 0.9 for both decays, as in the code of the K-BFGS paper.",
     reference="Goldfarb, Ren, Bahamou, NeurIPS 2020, https://arxiv.org/abs/2006.08877",
     settings=(learning_rate(1e-3), betas(0.9, 0.9), epsilon(), weight_decay(L2)),

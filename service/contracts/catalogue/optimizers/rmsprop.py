@@ -32,7 +32,7 @@ RMSPROP = OptimizerEntry(
 
 RMSPROP_PAPER = OptimizerEntry(
     name="rmsprop-paper",
-    title="RMSprop, the paper's",
+    title="RMSprop (paper)",
     summary=(
         "A moving average of the gradient divided by a moving root mean square, which one pass "
         "over the training data begins."

@@ -30,7 +30,7 @@ SGD = OptimizerEntry(
 
 SGD_PAPER = OptimizerEntry(
     name="sgd-paper",
-    title="SGD with momentum, the paper's",
+    title="SGD with momentum (paper)",
     summary="SGD along a moving average of the gradient: (1 - momentum) times the heavy ball.",
     reference="Goldfarb, Ren, Bahamou, NeurIPS 2020, https://arxiv.org/abs/2006.08877",
     settings=(
