@@ -8,6 +8,8 @@ from tests.support.fisher_closures import fisher_closures, fisher_difference, pu
 from tests.support.kfac_oracle import Fisher, FisherState
 from tests.support.networks import data, half_squared_error, network, relative, weight_matrices
 
+pytestmark = pytest.mark.training
+
 SIZES = (7, 9, 5, 4)
 cases = pytest.mark.parametrize(
     ("warm", "weight_decay", "again"),

@@ -16,6 +16,8 @@ from tests.support.tiny_training import (
 from workers.loop import REHEARSED_STEPS, BadSetting, Cancelled, Diverged, TrainingRun
 from workers.problems import Split, build_problem
 
+pytestmark = pytest.mark.training
+
 CPU = torch.device("cpu")
 
 

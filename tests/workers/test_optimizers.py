@@ -15,6 +15,8 @@ from workers.optimizers import UnknownOptimizer, build_optimizer, wants_warm_sta
 from workers.problems import Split
 from workers.step import optimization_step
 
+pytestmark = pytest.mark.training
+
 WARM_STARTING = {"kbfgs", "kbfgs-l", "kfac", "rmsprop-paper"}
 
 

@@ -22,6 +22,8 @@ from workers.loop import REHEARSED_STEPS
 from workers.problems.autoencoders import mnist_autoencoder
 from workers.trial import Trial
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture
 def folder(tmp_path):
