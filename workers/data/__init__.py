@@ -5,8 +5,8 @@ import os
 from workers.data.catalogue import built_in
 from workers.data.dataset import Arrays
 from workers.data.errors import DataMissing, UnknownDataSet
-from workers.data.library import Library, State
 from workers.data.places import Places
+from workers.data.shelf import Library, State
 
 __all__ = ["Arrays", "DataMissing", "Library", "State", "UnknownDataSet", "arrays", "library"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from workers.data.dataset import Arrays, layout_of
 from workers.data.errors import DataMissing
-from workers.data.library import Library
+from workers.data.shelf import Library
 from workers.data.source import Checksum, Source
 
 
