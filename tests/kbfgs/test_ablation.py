@@ -15,6 +15,8 @@ from tests.support.networks import (
 )
 from tests.support.paper_oracle import Paper
 
+pytestmark = pytest.mark.training
+
 SIZES = (7, 9, 5, 4)
 switches = pytest.mark.parametrize(
     ("ablation", "transcribed"),

@@ -23,6 +23,8 @@ from tests.support.networks import (
 )
 from tests.support.paper_oracle import Paper, PaperState
 
+pytestmark = pytest.mark.training
+
 ALLOWED = torch.tensor(True)
 SIZES = (7, 9, 5, 4)
 laws = settings(max_examples=40, deadline=None)

@@ -8,6 +8,8 @@ from torch.nn import functional
 from kbfgs import KBFGS
 from kbfgs.linalg import bfgs_update_
 
+pytestmark = pytest.mark.training
+
 
 class Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:

@@ -17,6 +17,8 @@ from tests.support.positions_networks import (
 )
 from tests.support.positions_oracle import PositionsPaper
 
+pytestmark = pytest.mark.training
+
 CASES = {
     "plain": lambda: convolution(kernel_size=3),
     "stride and padding": lambda: convolution(kernel_size=3, stride=2, padding=1),

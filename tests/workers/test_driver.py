@@ -24,6 +24,8 @@ from workers.driver import (
 )
 from workers.trial import Trial
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def service():

@@ -13,6 +13,8 @@ from workers.loop import TrainingRun
 from workers.optimizers import build_optimizer
 from workers.schedules import factor, scheduler_for
 
+pytestmark = pytest.mark.training
+
 STEPS = 40
 SCHEDULES = {
     "constant": {},

@@ -16,6 +16,8 @@ from workers.problems import Split
 from workers.step import optimization_step, warm_start
 from workers.trial import Trial
 
+pytestmark = pytest.mark.training
+
 CPU = torch.device("cpu")
 EXTRA_BACKWARDS = {"kfac": 1.0}
 """Backward passes of a step on the forward of another one."""
