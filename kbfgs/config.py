@@ -54,7 +54,8 @@ class Safeguard:
     lr <M, H_g M H_a>  <=  cap * max(|loss|, loss_floor).
     After the second pass, a step after which the loss of the same rows is not finite, or with
     (loss before - loss after) < min_ratio <∇, W before - W after> and the right-hand product
-    positive, is taken back. K-FAC has no second pass and uses the cap alone.
+    positive, is taken back, but for rises that are usual. K-FAC has no second pass and uses the
+    cap alone.
 
     Attributes:
         cap: The largest predicted decrease, as a part of the loss (κ).

@@ -210,10 +210,7 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         reuse = self._passes.head_reuse
         packed["kbfgs"]["head_reuse"] = {"heads": list(reuse.heads), "used": reuse.used}
         if self._ratio_test is not None:
-            packed["kbfgs"]["ratio_test"] = {
-                "scale": float(self._ratio_test.scale),
-                "rejected": int(self._ratio_test.rejected),
-            }
+            packed["kbfgs"]["ratio_test"] = self._ratio_test.values()
         return packed
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -225,8 +222,7 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
         super().load_state_dict(state_dict)
         self._passes.head_reuse = HeadReuse(**state_dict["kbfgs"].get("head_reuse", {}))
         if self._ratio_test is not None:
-            fresh = {"scale": 1.0, "rejected": 0}
-            self._ratio_test.load(**state_dict["kbfgs"].get("ratio_test", fresh))
+            self._ratio_test.load(**state_dict["kbfgs"].get("ratio_test", {}))
 
     def _move(self, loss: Tensor, settings: StepSettings) -> Tensor | None:
         """Step all parameters; tells whether the safeguard scaled the step down."""

@@ -9,10 +9,21 @@ from torch import Tensor
 
 # Differences of two losses below this many units of rounding say nothing.
 ROUNDING_UNITS = 16
+# Nor do rises of so many times what the loss rises by on average: where a step changes the loss by
+# noise alone, one in sixty is larger.
+USUAL_RISES = 8
+USUAL_DECAY = 0.9
+SMALLEST_SCALE = 2.0**-10
 
 
 def accepts(
-    before: Tensor, after: Tensor, promised: Tensor, *, min_ratio: float, unit: float
+    before: Tensor,
+    after: Tensor,
+    promised: Tensor,
+    *,
+    min_ratio: float,
+    slack: Tensor | float = 0.0,
+    unit: float,
 ) -> Tensor:
     """Whether (loss before - loss after) / promised >= min_ratio, as far as that can be told.
 
@@ -25,13 +36,14 @@ def accepts(
         after: The loss after it, of the same rows.
         promised: <∇, W before - W after>, the decrease to first order.
         min_ratio: The smallest part of the promise that is accepted, or a negative number.
+        slack: A difference that says nothing.
         unit: The rounding of the losses, relative.
 
     Returns:
         A boolean scalar.
     """
-    rounding = ROUNDING_UNITS * unit * torch.maximum(before.abs(), after.abs())
-    worse = (promised > 0) & (before - after < min_ratio * promised - rounding)
+    slack = slack + ROUNDING_UNITS * unit * torch.maximum(before.abs(), after.abs())
+    worse = (promised > 0) & (before - after < min_ratio * promised - slack)
     return torch.isfinite(after) & ~worse
 
 
@@ -42,6 +54,10 @@ class RatioTest:
     the steps that follow; each accepted step multiplies it by `recovery`, up to 1. No decision is
     read from a device other than the CPU.
 
+    Losses carry noise, from rounding in bfloat16 or from random numbers that do not repeat. Where
+    a step promises less than that, rises mean nothing; shorter steps promise less still, and the
+    scale would fall for good. What the loss rises by on average is therefore let pass.
+
     Args:
         min_ratio: As for `accepts`.
         recovery: Growth of the scale in an accepted step.
@@ -50,6 +66,7 @@ class RatioTest:
     Attributes:
         scale: The part of each step that is taken, in (0, 1], a scalar.
         rejected: Steps taken back, an integer scalar.
+        usual_rise: Moving average of what the loss rises by in a step, a scalar.
     """
 
     def __init__(self, *, min_ratio: float, recovery: float, device: torch.device) -> None:
@@ -57,15 +74,25 @@ class RatioTest:
         self._recovery = recovery
         self.scale = torch.ones((), dtype=torch.float64, device=device)
         self.rejected = torch.zeros((), dtype=torch.int64, device=device)
+        self.usual_rise = torch.zeros_like(self.scale)
         self._parameters: list[Tensor] = []
         self._kept: list[Tensor] = []
         self._kept_state: dict[tuple[int, str], Tensor] = {}
         self._inner: torch.optim.Optimizer | None = None
 
-    def load(self, *, scale: float, rejected: int) -> None:
+    def values(self) -> dict[str, float]:
+        """What is remembered between steps; reads the device."""
+        return {
+            "scale": float(self.scale),
+            "rejected": int(self.rejected),
+            "usual_rise": float(self.usual_rise),
+        }
+
+    def load(self, *, scale: float = 1.0, rejected: float = 0, usual_rise: float = 0.0) -> None:
         """Go on from saved values."""
         self.scale.fill_(scale)
         self.rejected.fill_(rejected)
+        self.usual_rise.fill_(usual_rise)
 
     def begin(self, parameters: Sequence[Tensor], inner: torch.optim.Optimizer) -> None:
         """Keep the parameters, and the state of the inner optimizer, as they are now."""
@@ -100,18 +127,21 @@ class RatioTest:
         Returns:
             Whether the step stands, a boolean scalar.
         """
+        before, after, promised = before.double(), after.double(), self._promise()
+        slack = USUAL_RISES * self.usual_rise
         accepted = accepts(
-            before.double(),
-            after.double(),
-            self._promise(),
-            min_ratio=self._min_ratio,
-            unit=unit,
+            before, after, promised, min_ratio=self._min_ratio, slack=slack, unit=unit
         )
         if accepted.device.type != "cpu" or not accepted:
             self._restore(~accepted)
         self.rejected += ~accepted
         recovered = (self.scale * self._recovery).clamp(max=1.0)
-        self.scale.copy_(torch.where(accepted, recovered, self.scale / 2))
+        halved = (self.scale / 2).clamp(min=SMALLEST_SCALE)
+        self.scale.copy_(torch.where(accepted, recovered, halved))
+        # A rise that is out of all proportion counts as the largest that would have passed.
+        largest = torch.where(torch.isfinite(promised), promised.clamp(min=0), 0.0) + slack
+        rise = torch.where(after - before < largest, (after - before).clamp(min=0), largest)
+        self.usual_rise.lerp_(rise, 1 - USUAL_DECAY)
         return accepted
 
     def _promise(self) -> Tensor:
