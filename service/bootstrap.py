@@ -25,6 +25,7 @@ from service.dispatch.web import HttpWeb
 from service.domain.ports import Clock, Units
 from service.domain.results import ComparisonResults
 from service.settings import Settings
+from service.usecases.cluster import Cluster
 from service.usecases.comparisons import Comparisons
 from service.usecases.endings import AttemptLimits
 from service.usecases.keys import Keys
@@ -56,6 +57,7 @@ class Service:
     trials: Trials
     reports: Reports
     keys: Keys
+    cluster: Cluster
     queue: Queue
     progress: Progress
     engine: Engine
@@ -97,6 +99,7 @@ def assemble(
         trials=Trials(units),
         reports=Reports(units, catalogue, time, score_results),
         keys=Keys(units, time),
+        cluster=Cluster(units, time),
         queue=Queue(units, time, limits),
         progress=progress,
         engine=engine,

@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--html", metavar="PATH", help="write it as one self-contained page")
 
     _with_id(_add(every, "cancel", commands.cancel, "stop a comparison"))
+    _add(every, "workers", commands.workers, "the cluster's machines, what runs and what waits")
     _add(every, "login", commands.login, "a link that signs a browser in, once")
     return parser
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from api.client.errors import NotAllowed, Refused, ServerFailed, Unreachable
 from api.client.settings import ClientSettings
 from service.contracts.catalogue import OptimizerEntry, ProblemEntry
+from service.contracts.cluster import ClusterView
 from service.contracts.problem import Problem
 from service.contracts.report import Report
 from service.contracts.spec import ComparisonSpec
@@ -171,6 +172,10 @@ class Client:
     def optimizers(self) -> tuple[OptimizerEntry, ...]:
         """What can be compared."""
         return self._get(tuple[OptimizerEntry, ...], "/v1/optimizers")
+
+    def workers(self) -> ClusterView:
+        """The cluster's machines, what runs on them and what waits for them."""
+        return self._get(ClusterView, "/v1/workers")
 
     def login_link(self) -> str:
         """A link that signs one browser in, once, within ten minutes."""

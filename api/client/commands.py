@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter
 
 from api.client.client import Client
+from api.client.cluster_table import print_cluster
 from api.client.errors import Unreadable
 from api.client.tables import console, print_comparison, print_list, print_report
 from api.client.watching import display_on, watch
@@ -79,6 +80,15 @@ def cancel(client: Client, options: argparse.Namespace) -> int:
     if options.json:
         return _print_json(view)
     console().print(f"{view.id} is {view.state}", soft_wrap=True)
+    return FINISHED
+
+
+def workers(client: Client, options: argparse.Namespace) -> int:
+    """The cluster's machines and the queue."""
+    view = client.workers()
+    if options.json:
+        return _print_json(view)
+    print_cluster(console(), view)
     return FINISHED
 
 

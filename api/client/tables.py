@@ -42,7 +42,7 @@ def print_report(console: Console, report: Report) -> None:
 def _contenders(problem: ProblemReport) -> Table:
     target = problem.target.value
     goal = "the target" if target is None else numbers.loss(target)
-    table = _table(
+    table = plain_table(
         "contender",
         "best settings",
         f"final {problem.metric.words} (95 %)",
@@ -57,7 +57,7 @@ def _contenders(problem: ProblemReport) -> Table:
 
 def _beside(problem: ProblemReport) -> Table:
     """What else was measured at the end of the finals."""
-    table = _table("contender", *(f"{metric.heading} (95 %)" for metric in problem.beside))
+    table = plain_table("contender", *(f"{metric.heading} (95 %)" for metric in problem.beside))
     for contender in problem.contenders:
         table.add_row(contender.name, *map(contender.written, problem.beside))
     return table
@@ -100,7 +100,7 @@ def print_list(console: Console, views: Sequence[ComparisonView]) -> None:
     if not views:
         console.print("no comparisons yet: `python -m api.client submit FILE` starts one")
         return
-    table = _table("id", "state", "name", "contenders", "done", "age")
+    table = plain_table("id", "state", "name", "contenders", "done", "age")
     now = datetime.now(UTC)
     for view in views:
         table.add_row(
@@ -109,7 +109,7 @@ def print_list(console: Console, views: Sequence[ComparisonView]) -> None:
             view.name,
             ", ".join(contender.name for contender in view.contenders),
             f"{view.progress:.0%}",
-            numbers.age((now - _aware(view.created_at)).total_seconds()),
+            numbers.age((now - aware(view.created_at)).total_seconds()),
         )
     console.print(table)
 
@@ -124,7 +124,9 @@ def print_comparison(console: Console, view: ComparisonView, studies: Sequence[S
         console.print(view.reason, soft_wrap=True)
     if view.verdict:
         console.print(Text(view.verdict, style="bold"), soft_wrap=True)
-    contenders = _table("contender", "epochs", "trials", "diverged", "failed", "best loss", "cost")
+    contenders = plain_table(
+        "contender", "epochs", "trials", "diverged", "failed", "best loss", "cost"
+    )
     for entry in view.contenders:
         contenders.add_row(
             entry.name,
@@ -136,7 +138,9 @@ def print_comparison(console: Console, view: ComparisonView, studies: Sequence[S
             f"{numbers.number(entry.worker_seconds)} worker-s",
         )
     console.print(contenders)
-    table = _table("study", "kind", "problem", "contender", "state", "attempt", "trials", "reason")
+    table = plain_table(
+        "study", "kind", "problem", "contender", "state", "attempt", "trials", "reason"
+    )
     for study in studies:
         table.add_row(
             study.id,
@@ -151,12 +155,14 @@ def print_comparison(console: Console, view: ComparisonView, studies: Sequence[S
     console.print(table)
 
 
-def _table(*columns: str) -> Table:
+def plain_table(*columns: str) -> Table:
+    """An empty table with these headings; the first column is never broken."""
     table = Table(box=box.SIMPLE, pad_edge=False, show_edge=False)
     for position, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=position == 0)
     return table
 
 
-def _aware(moment: datetime) -> datetime:
+def aware(moment: datetime) -> datetime:
+    """The moment with its zone; one without is in UTC."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,15 +1,16 @@
 """The pages and the parts of them that are rendered again while a comparison runs."""
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
 from api.dashboard import standing
-from api.dashboard.reader import Reader, reader
+from api.dashboard.cluster import cluster, cluster_part
+from api.dashboard.reader import Reader, Reading
 from api.dashboard.rendering import render
 from api.errors import NEW_LINK, message_page
 from service.contracts.states import ComparisonState, TrialState
@@ -19,8 +20,6 @@ from service.domain.errors import NotFound, ServiceError, Unauthenticated
 PAGE_SIZE = 50
 LONGEST_SCAN = 20
 """Pages that a search for a text reads before it shows what it has and where to go on."""
-
-Reading = Annotated[Reader, Depends(reader)]
 
 
 class PageRoute(APIRoute):
@@ -48,6 +47,8 @@ def router() -> APIRouter:
     made.add_api_route("/parts/comparisons", comparisons_part)
     made.add_api_route("/comparisons/{comparison_id}", comparison)
     made.add_api_route("/parts/comparisons/{comparison_id}", comparison_parts)
+    made.add_api_route("/cluster", cluster)
+    made.add_api_route("/parts/cluster", cluster_part)
     return made
 
 

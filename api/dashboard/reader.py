@@ -1,8 +1,9 @@
 """Who reads a page, and the service that answers them."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from api.deps import ServiceDep, Viewer
 from api.sessions import SESSION_COOKIE, csrf_token
@@ -33,3 +34,6 @@ def reader(request: Request, service: ServiceDep, actor: Viewer) -> Reader:
         csrf=csrf_token(session) if session else "",
         may_submit=actor.role.covers(Role.SUBMITTER),
     )
+
+
+Reading = Annotated[Reader, Depends(reader)]

@@ -40,6 +40,7 @@ def environment() -> Environment:
         "metric": wording.metric_value,
         "metric_span": wording.metric_span,
         "number": numbers.number,
+        "of_all": numbers.of_all,
         "p_value": numbers.p_value,
         "ratio_span": wording.ratio_span,
         "setting": numbers.setting,

@@ -148,6 +148,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def of_all(part: float | None, whole: float) -> str:
+    """``1.5 of 4``; what is not known is a dash."""
+    return f"{DASH if part is None else f'{part:g}'} of {whole:g}"
+
+
 def listed(words: list[str], *, last: str = "and") -> str:
     """``A``, ``A and B``, ``A, B and C``."""
     if len(words) < 2:

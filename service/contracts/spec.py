@@ -143,6 +143,15 @@ class ResourcesSpec(Contract):
         return cpus
 
 
+class IfShort(StrEnum):
+    """What becomes of a comparison whose trials need more than the cluster has."""
+
+    REFUSE = "refuse"
+    """It fails at once, with what there is; once something has run, it waits."""
+    WAIT = "wait"
+    """It waits until a machine is there that is large enough."""
+
+
 class ComparisonSpec(Contract):
     """A comparison: problems x contenders x seeds under one budget."""
 
@@ -166,6 +175,8 @@ class ComparisonSpec(Contract):
     workers: Annotated[int, Field(ge=1, le=1)] = 1
     """DDP ranks of a trial; one, until trials over several ranks are supported."""
     resources: ResourcesSpec = ResourcesSpec()
+    if_short: IfShort = IfShort.REFUSE
+    """Whether a comparison that asks for more than the cluster has is refused, or waits."""
 
     @field_validator("name")
     @classmethod

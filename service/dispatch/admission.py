@@ -15,6 +15,8 @@ class Admission:
 
     admitted: tuple[StudyRecord, ...]
     waiting: tuple[tuple[StudyRecord, str], ...]
+    short: tuple[tuple[StudyRecord, str], ...]
+    """Those that ask for more than there is, with what there is."""
 
 
 def admit(
@@ -33,11 +35,15 @@ def admit(
     """
     admitted: list[StudyRecord] = []
     waiting: list[tuple[StudyRecord, str]] = []
+    short: list[tuple[StudyRecord, str]] = []
     running = list(live)
     held_back = ""
     for study in queued:
+        if not capacity.nodes:
+            waiting.append((study, "waiting for the cluster to have a machine"))
+            continue
         if not capacity.slots(study.cpus, study.gpus):
-            waiting.append((study, _too_big(study, capacity)))
+            short.append((study, _too_big(study, capacity)))
             continue
         held_back = held_back or _reason_to_wait(study, running, capacity)
         if held_back:
@@ -45,7 +51,7 @@ def admit(
         else:
             admitted.append(study)
             running.append(study)
-    return Admission(tuple(admitted), tuple(waiting))
+    return Admission(tuple(admitted), tuple(waiting), tuple(short))
 
 
 def _reason_to_wait(study: StudyRecord, running: Sequence[StudyRecord], capacity: Capacity) -> str:
@@ -70,8 +76,6 @@ def _demand(study: StudyRecord, capacity: Capacity) -> tuple[float, float]:
 
 
 def _too_big(study: StudyRecord, capacity: Capacity) -> str:
-    if not capacity.nodes:
-        return "waiting for the cluster to have a machine"
     gpus = f" and {study.gpus:g} GPUs" if study.gpus else ""
     largest = max(capacity.nodes, key=lambda node: (node.gpus, node.cpus))
     return (

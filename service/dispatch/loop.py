@@ -107,7 +107,7 @@ class Dispatcher:
         return self._capacity
 
     def _start(self, capacity: Capacity) -> None:
-        """Claim and submit what the cluster has room for, and say why the rest waits.
+        """Claim and submit what the cluster has room for; refuse the rest, or say why it waits.
 
         The claim is stored before the job is submitted: after a crash in between, the reconciler
         submits the same job again.
@@ -115,6 +115,8 @@ class Dispatcher:
         admission = admit(self.queue.queued(), self.queue.live(), capacity)
         for study, reason in admission.waiting:
             self.queue.waits(study, reason)
+        for study, reason in admission.short:
+            self.queue.falls_short(study, reason)
         for study in admission.admitted:
             claimed = self.queue.claim(study)
             if claimed is not None:
@@ -124,9 +126,12 @@ class Dispatcher:
     def _note_unreachable(self, why: str) -> None:
         """Say once that the cluster is away, and in the rows that studies wait for it."""
         self._capacity = None
-        if self._unreachable != why:
+        changed = self._unreachable != why
+        if changed:
             logger.warning("%s", why)
             self._unreachable = why
+        if changed or self.monotonic() - self._measured >= _CAPACITY_EVERY:
+            self._measured = self.monotonic()
             away = Capacity(at=self.clock.now(), reachable=False, message=why)
             self.queue.note_capacity(away)
         for study in self.queue.queued():

@@ -84,14 +84,17 @@ class RayJobs:
             check(response)
 
     def capacity(self) -> Capacity:
-        """The cluster's live machines.
+        """The cluster's live machines, with what is free on them where Ray says so.
 
         Raises:
             RunnerUnreachable: Where Ray is away.
         """
         parameters = {"detail": "1", "limit": str(_MOST_NODES)}
-        response = self._send("GET", "/api/v0/nodes", params=parameters)
-        return read_capacity(check(response), at=self.clock.now())
+        nodes = check(self._send("GET", "/api/v0/nodes", params=parameters))
+        usage = self._send("GET", "/nodes", params={"view": "summary"})
+        return read_capacity(
+            nodes, usage=usage.json() if usage.is_success else None, at=self.clock.now()
+        )
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:

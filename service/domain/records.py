@@ -209,6 +209,12 @@ class Node:
 
     cpus: float
     gpus: float
+    id: str = ""
+    name: str = ""
+    """Its address or host name."""
+    free_cpus: float | None = None
+    """CPUs that nothing has reserved; None where the cluster does not say."""
+    free_gpus: float | None = None
 
     def slots(self, cpus: float, gpus: float) -> int:
         """How many trials of this size fit on the machine beside each other."""
@@ -223,7 +229,9 @@ class Capacity:
     at: datetime
     reachable: bool
     nodes: tuple[Node, ...] = ()
+    """The machines that are alive."""
     message: str = ""
+    """Why it does not answer; empty where it does."""
 
     @property
     def cpus(self) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from service.contracts.spec import IfShort
 from service.contracts.states import (
     ENDED_COMPARISONS,
     ENDED_STUDIES,
@@ -10,7 +11,7 @@ from service.contracts.states import (
     StudyState,
 )
 from service.domain.ports import Clock, UnitOfWork, Units
-from service.domain.records import Capacity, StudyRecord
+from service.domain.records import Capacity, ComparisonRecord, StudyRecord
 from service.usecases import endings
 from service.usecases.endings import AttemptLimits
 from service.usecases.ledger import Ledger
@@ -70,6 +71,31 @@ class Queue:
             with self.units.write() as unit:
                 unit.studies.set_reason(study.id, reason)
 
+    def falls_short(self, study: StudyRecord, reason: str) -> None:
+        """Answer a study that asks for more than the cluster has, as its comparison wants it.
+
+        A comparison of which nothing has run yet is refused: all of it is closed, with the
+        sentence. Once something has run, or where the spec says so, the study waits: a machine
+        that went away may come back.
+        """
+        with self.units.read() as unit:
+            comparison = unit.comparisons.get(study.comparison_id)
+        if comparison is not None and _to_be_refused(comparison):
+            self._refuse(comparison.id, reason)
+        else:
+            self.waits(study, f"waiting for a larger machine: {reason}")
+
+    def _refuse(self, comparison_id: str, reason: str) -> None:
+        sentence = f"{reason}; with `if_short: wait` in its spec it would wait for a larger one"
+        with self.units.write() as unit:
+            comparison = unit.comparisons.lock(comparison_id)
+            if comparison is None or not _to_be_refused(comparison):
+                return
+            with Ledger(unit, comparison_id, actor=ACTOR, clock=self.clock) as ledger:
+                for study in unit.studies.of(comparison_id):
+                    endings.cancel(unit, ledger, study, reason)
+                ledger.comparison(comparison, ComparisonState.FAILED, sentence)
+
     def lost(self, study: StudyRecord, reason: str) -> None:
         """End an attempt whose driver is gone: finished, queued again or failed for good."""
 
@@ -103,3 +129,7 @@ class Queue:
             if current is not None and current.attempt == study.attempt:
                 with Ledger(unit, study.comparison_id, actor=ACTOR, clock=self.clock) as ledger:
                     close(unit, ledger, current)
+
+
+def _to_be_refused(comparison: ComparisonRecord) -> bool:
+    return comparison.state is ComparisonState.QUEUED and comparison.spec.if_short is IfShort.REFUSE

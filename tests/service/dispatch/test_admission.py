@@ -71,7 +71,8 @@ def test_nobody_gets_more_than_there_is_and_finals_are_alone(
 ) -> None:
     admission = admit(queue, [], capacity)
     slots = [min(study.trials, capacity.slots(study.cpus, study.gpus)) for study in queue]
-    assert len(admission.admitted) + len(admission.waiting) == len(queue)
+    apart = (admission.admitted, admission.waiting, admission.short)
+    assert sum(map(len, apart)) == len(queue)
     taken = [
         (many * study.cpus, many * study.gpus)
         for many, study in zip(slots, queue, strict=True)
@@ -81,7 +82,7 @@ def test_nobody_gets_more_than_there_is_and_finals_are_alone(
     assert sum(gpus for _, gpus in taken) <= capacity.gpus + 1e-6
     if any(study.kind is StudyKind.FINALS for study in admission.admitted):
         assert len(admission.admitted) == 1
-    assert all(reason for _, reason in admission.waiting)
+    assert all(reason for _, reason in (*admission.waiting, *admission.short))
 
 
 @given(queue=STUDIES, capacity=CLUSTERS)
@@ -123,9 +124,10 @@ def test_finals_at_the_head_hold_back_those_behind() -> None:
 def test_a_trial_does_not_span_two_machines() -> None:
     admission = admit([a_study(0, cpus=4)], [], a_cluster(2, 2, 2))
     assert not admission.admitted
-    assert "the largest there is has 2 CPUs" in admission.waiting[0][1]
+    assert "the largest there is has 2 CPUs" in admission.short[0][1]
 
 
 def test_a_cluster_without_machines_is_waited_for() -> None:
-    admission = admit([a_study(0)], [], a_cluster())
+    admission = admit([a_study(0, cpus=64)], [], a_cluster())
+    assert not admission.short, "a head that has just started has no machine yet"
     assert admission.waiting[0][1] == "waiting for the cluster to have a machine"

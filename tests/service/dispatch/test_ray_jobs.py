@@ -60,6 +60,9 @@ def test_a_head_says_what_it_has(head: RunningHead) -> None:
     capacity = runner.capacity()
     assert (capacity.reachable, len(capacity.nodes), capacity.cpus) == (True, 1, 2)
     assert capacity.slots(1, 0) == 2
+    wait_until(lambda: runner.capacity().nodes[0].free_cpus == 2, 30)  # Ray sums it up now and then
+    (node,) = runner.capacity().nodes
+    assert (node.name, node.free_gpus) == ("127.0.0.1", 0)
 
 
 @pytest.mark.ray
@@ -138,6 +141,57 @@ def test_dead_machines_do_not_count() -> None:
     ]
     capacity = answering(200, json={"data": {"result": {"result": nodes}}}).capacity()
     assert (capacity.cpus, capacity.gpus, len(capacity.nodes)) == (4, 1, 2)
+
+
+def cluster(nodes: list[dict[str, object]], usage: httpx.Response) -> RayJobs:
+    """A head with these nodes that says this of what is used."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/nodes":
+            return usage
+        return httpx.Response(200, json={"data": {"result": {"result": nodes}}})
+
+    http = httpx.Client(transport=httpx.MockTransport(answer), base_url="http://ray")
+    return RayJobs(http, HeldClock())
+
+
+TWO_NODES: list[dict[str, object]] = [
+    {"state": "ALIVE", "node_id": "a", "node_name": "10.0.0.1", "resources_total": {"CPU": 4.0}},
+    {
+        "state": "ALIVE",
+        "node_id": "b",
+        "node_name": "10.0.0.2",
+        "resources_total": {"CPU": 8.0, "GPU": 2.0},
+    },
+]
+
+
+def test_what_placement_groups_hold_is_not_free() -> None:
+    told = {
+        "a": "0.0/4.0 CPU\n0B/21.64GiB memory",
+        "b": "1.5/8.0 CPU (0.5 used of 2.0 reserved in placement groups)\n"
+        "0.0/2.0 GPU (0.0 used of 1.0 reserved in placement groups)",
+    }
+    usage = httpx.Response(200, json={"data": {"nodeLogicalResources": told}})
+    first, second = cluster(TWO_NODES, usage).capacity().nodes
+    assert (first.name, first.free_cpus, first.free_gpus) == ("10.0.0.1", 4, 0)
+    assert (second.name, second.free_cpus, second.free_gpus) == ("10.0.0.2", 5, 1)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        httpx.Response(500, text="Traceback"),
+        httpx.Response(200, json={"data": {}}),
+        httpx.Response(200, json={"data": {"nodeLogicalResources": {}}}),
+    ],
+)
+def test_a_head_that_does_not_know_what_is_free_still_has_its_machines(
+    usage: httpx.Response,
+) -> None:
+    capacity = cluster(TWO_NODES, usage).capacity()
+    assert (capacity.cpus, capacity.gpus) == (12, 2)
+    assert [node.free_cpus for node in capacity.nodes] == [None, None]
 
 
 def test_a_head_that_is_away_is_told() -> None:

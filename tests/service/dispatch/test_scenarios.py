@@ -10,7 +10,6 @@ from service.contracts.events import TrialPoint
 from service.contracts.states import ComparisonState, FailureKind, TrialState
 from service.domain.errors import StorageUnavailable
 from service.domain.ports import Job, JobStatus, RunnerUnreachable
-from service.domain.records import Node
 from tests.support.control_plane import PERSON, ControlPlane, FakeCluster, point
 
 
@@ -235,20 +234,6 @@ def test_a_cancelled_study_on_an_unreachable_machine_is_closed_at_last(
     assert plane.states(comparison_id)[0] == "cancelling"
     plane.wait(15)
     assert plane.service.comparisons.get(comparison_id).state is ComparisonState.CANCELLED
-
-
-def test_a_study_that_can_never_fit_waits_with_the_reason_and_holds_back_nobody(
-    plane: ControlPlane,
-) -> None:
-    big = plane.submit(resources={"cpus": 4})
-    small = plane.submit()
-    plane.tick()
-    assert plane.driver().assignment.comparison_id == small
-    reason = plane.service.comparisons.studies(big)[0].reason
-    assert reason.startswith("each trial needs 4 CPUs on one machine; the largest there is has 2")
-    plane.cluster.nodes = (Node(2, 0), Node(8, 0))
-    plane.wait(6)
-    assert plane.driver().assignment.comparison_id == big
 
 
 def test_a_comparison_whose_report_cannot_be_made_fails_alone(
