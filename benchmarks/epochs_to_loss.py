@@ -16,8 +16,9 @@ from pathlib import Path
 
 from service.contracts.catalogue import built_in
 from service.contracts.events import MetricPoint
-from service.contracts.spec import BudgetSpec, ComparisonSpec, ContenderSpec, TuningSpec
+from service.contracts.spec import BudgetSpec, ComparisonSpec, ContenderSpec
 from service.contracts.states import StudyKind, TrialState
+from service.contracts.tuning import TuningSpec
 from service.domain import planning
 from service.domain.results import TrialResult
 from workers.local import read_results, run_local

@@ -39,6 +39,13 @@ class Seeds(Contract):
 
     tuning: int
     finals: tuple[int, ...]
+    repeats: tuple[int, ...] = ()
+    """Further seeds of the search, where each point is tried on several."""
+
+    @property
+    def search(self) -> tuple[int, ...]:
+        """The seeds that each point is tried on."""
+        return (self.tuning, *self.repeats)
 
 
 class Plan(Contract):

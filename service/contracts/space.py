@@ -1,9 +1,10 @@
 """Search spaces: the ranges and lists from which a contender's settings are drawn."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeGuard
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator
 
 from service.contracts.base import Contract, SettingValue
 
@@ -14,6 +15,14 @@ Points = Annotated[int, Field(ge=2, le=MOST_VALUES)]
 """How many values a grid takes from a range, both ends included."""
 
 
+class _Searched(Contract):
+    """What all kinds of dimension have."""
+
+    when: dict[str, tuple[SettingValue, ...]] | None = None
+    """Searched only where other settings, which are searched in lists, have one of these values;
+    elsewhere the setting keeps its default."""
+
+
 def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     low, high = bounds
     if low >= high:
@@ -21,7 +30,7 @@ def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-class LogRange(Contract):
+class LogRange(_Searched):
     """Values spread evenly over the logarithm, from ``low`` to ``high``."""
 
     log: tuple[float, float]
@@ -51,7 +60,7 @@ class LogRange(Contract):
         return (math.log(value) - low) / (high - low)
 
 
-class LinearRange(Contract):
+class LinearRange(_Searched):
     """Values spread evenly from ``low`` to ``high``."""
 
     linear: tuple[float, float]
@@ -79,7 +88,7 @@ class LinearRange(Contract):
         return (value - low) / (high - low)
 
 
-class Values(Contract):
+class Values(_Searched):
     """One of a list: numbers, words, true and false, or lists of numbers."""
 
     values: tuple[SettingValue, ...]
@@ -132,8 +141,103 @@ Dimension = Annotated[
 """One searched setting: a range, ``{log: [low, high]}`` or ``{linear: [low, high]}``, or a list,
 ``{values: [0.1, 0.3, 1]}``."""
 
-Space = dict[str, Dimension]
+MOST_BRANCHES = 10_000
+"""Combinations of the settings that others depend on."""
+
+
+def _conditions(space: dict[str, Dimension]) -> dict[str, Dimension]:
+    """Refuse conditions that no point can be held against."""
+    for name, dimension in space.items():
+        for parent, allowed in (dimension.when or {}).items():
+            _check_condition(name, parent, allowed, space)
+    _check_circles(space)
+    branches = math.prod(len(_listed(space, parent)) for parent in _parents(space))
+    if branches > MOST_BRANCHES:
+        raise ValueError(
+            f"settings that others depend on may have {MOST_BRANCHES:,} combinations of values, "
+            f"got {branches:,}"
+        )
+    return space
+
+
+def _check_condition(
+    name: str, parent: str, allowed: Sequence[SettingValue], space: Mapping[str, Dimension]
+) -> None:
+    listed = _listed(space, parent)
+    if not listed:
+        raise ValueError(
+            f"{name} depends on {parent}, which must be searched here in {{values: [...]}}"
+        )
+    if not allowed:
+        raise ValueError(f"{name} is never searched: when.{parent} is empty")
+    for value in allowed:
+        if value not in listed:
+            raise ValueError(f"{name} depends on {parent} = {value!r}, which is not searched")
+
+
+def _check_circles(space: Mapping[str, Dimension]) -> None:
+    known: set[str] = set()
+    while waiting := space.keys() - known:
+        free = {name for name in waiting if known.issuperset(space[name].when or ())}
+        if not free:
+            raise ValueError(f"{', '.join(sorted(waiting))} depend on each other in a circle")
+        known |= free
+
+
+def _parents(space: Mapping[str, Dimension]) -> frozenset[str]:
+    """The settings that others depend on."""
+    return frozenset(parent for entry in space.values() for parent in entry.when or ())
+
+
+def _listed(space: Mapping[str, Dimension], name: str) -> tuple[SettingValue, ...]:
+    dimension = space.get(name)
+    return dimension.values if isinstance(dimension, Values) else ()
+
+
+Space = Annotated[dict[str, Dimension], AfterValidator(_conditions)]
 """Searched settings by name."""
+
+
+def in_order(space: Space) -> tuple[str, ...]:
+    """The settings by name, those that others depend on before these."""
+    ordered: list[str] = []
+    while len(ordered) < len(space):
+        ordered += sorted(
+            name
+            for name in space.keys() - set(ordered)
+            if set(space[name].when or ()).issubset(ordered)
+        )
+    return tuple(ordered)
+
+
+def is_active(space: Space, name: str, chosen: Mapping[str, SettingValue]) -> bool:
+    """Whether a setting is searched, given the active ones of those before it in order."""
+    conditions = (space[name].when or {}).items()
+    return all(parent in chosen and chosen[parent] in allowed for parent, allowed in conditions)
+
+
+def active(space: Space, values: Mapping[str, SettingValue]) -> dict[str, SettingValue]:
+    """Of a value for every setting those that are searched there, in the order of ``values``."""
+    chosen: dict[str, SettingValue] = {}
+    for name in in_order(space):
+        if is_active(space, name, chosen):
+            chosen[name] = values[name]
+    return {name: value for name, value in values.items() if name in chosen}
+
+
+def narrowed(space: Space, fixed: Mapping[str, SettingValue]) -> Space:
+    """The space once some settings are fixed: they leave it, and conditions on them are decided."""
+    kept: Space = {}
+    for name in in_order(space):
+        conditions = (space[name].when or {}).items()
+        met = all(
+            parent in kept or (parent in fixed and fixed[parent] in allowed)
+            for parent, allowed in conditions
+        )
+        if met and name not in fixed:
+            left = {parent: allowed for parent, allowed in conditions if parent in kept}
+            kept[name] = space[name].model_copy(update={"when": left or None})
+    return {name: kept[name] for name in space if name in kept}
 
 
 def grid_values(dimension: Dimension) -> int | None:
@@ -143,4 +247,17 @@ def grid_values(dimension: Dimension) -> int | None:
 
 def grid_size(space: Space) -> int:
     """How many points the grid over a space has; a range that does not say counts as one value."""
-    return math.prod(grid_values(dimension) or 1 for dimension in space.values())
+    return _count(in_order(space), space, {})
+
+
+def _count(names: Sequence[str], space: Space, chosen: dict[str, SettingValue]) -> int:
+    """The points over these settings; branches where others depend on one, multiplies elsewhere."""
+    if not names:
+        return 1
+    name, rest = names[0], names[1:]
+    if not is_active(space, name, chosen):
+        return _count(rest, space, chosen)
+    if name in _parents(space):
+        values = _listed(space, name)
+        return sum(_count(rest, space, {**chosen, name: value}) for value in values)
+    return (grid_values(space[name]) or 1) * _count(rest, space, chosen)

@@ -2,16 +2,15 @@
 
 import math
 import unicodedata
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from service.contracts.base import Contract, Name, SettingValue
-from service.contracts.metrics import SelectionMetric
 from service.contracts.schedule import Schedule
 from service.contracts.space import Space, grid_size
+from service.contracts.tuning import Search, TuningSpec
 
 MOST_TUNING_TRIALS = 10_000
 """Tuning trials of a whole comparison: each is planned, listed and previewed."""
@@ -19,8 +18,6 @@ MOST_EPOCHS = 250_000
 """Epochs of a whole comparison: each is a stored point, and a report reads all of them."""
 SMALLEST_CPUS = 0.1
 """CPUs of a trial: with less, more than ten processes would share each CPU."""
-USUAL_TRIALS = 16
-"""Points a contender where the spec does not say; a grid follows from its space."""
 _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp"})
 """Unicode's categories of control characters and separators of lines."""
 
@@ -55,64 +52,6 @@ class BudgetSpec(Contract):
     """What every training run may spend."""
 
     epochs: Annotated[int, Field(ge=1, le=10_000)]
-
-
-class Search(StrEnum):
-    """How the points of a search are drawn, all of them before anything is dispatched."""
-
-    SOBOL = "sobol"
-    RANDOM = "random"
-    GRID = "grid"
-
-
-class TuningSpec(Contract):
-    """What every contender may spend on its search."""
-
-    search: Search = Search.SOBOL
-    trials: Annotated[int, Field(ge=1, le=4096)] | None = None
-    """Points a contender, 16 by default. Sobol takes a power of two, which keeps its points
-    balanced; a grid takes none: it has as many points as its space."""
-    metric: SelectionMetric | None = None
-    """The loss that points are chosen by and that decides; each problem's own by default."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _usual_trials(cls, given: Any) -> Any:
-        if isinstance(given, Mapping) and given.get("search") != Search.GRID:
-            return {"trials": USUAL_TRIALS, **given}
-        return given
-
-    @field_validator("trials")
-    @classmethod
-    def _fit_the_search(cls, trials: int | None, checked: ValidationInfo) -> int | None:
-        search = checked.data.get("search")
-        if search is Search.GRID and trials is not None:
-            raise ValueError(
-                f"must be left out: a grid has as many points as its space, got {trials}"
-            )
-        if search is not Search.GRID and trials is None:
-            raise ValueError("must be a whole number, got null")
-        if search is Search.SOBOL and trials is not None and trials & (trials - 1):
-            lower = 1 << (trials.bit_length() - 1)
-            raise ValueError(
-                f"must be a power of two for a balanced Sobol design, got {trials}; "
-                f"the nearest are {lower} and {2 * lower}"
-            )
-        return trials
-
-    def points(self, space: Space) -> int:
-        """How many points are tried in a space; one where nothing is searched."""
-        if not space:
-            return 1
-        return grid_size(space) if self.trials is None else self.trials
-
-    @property
-    def described(self) -> str:
-        """What each contender gets: ``16 Sobol points a contender``."""
-        if self.trials is None:
-            return "a grid for each contender"
-        kind = "Sobol" if self.search is Search.SOBOL else "random"
-        return f"{self.trials:,} {kind} point{'' if self.trials == 1 else 's'} a contender"
 
 
 class VerdictSpec(Contract):
@@ -234,25 +173,39 @@ class ComparisonSpec(Contract):
         return self
 
     def _tuning_trials(self, pairs: int) -> int:
-        """All points of all searches, at most what a comparison may have."""
+        """All runs of all searches, at most what a comparison may have."""
+        repeats = self.tuning.repeats
         if self.tuning.trials is None:
             grids = sum(grid_size(contender.space or {}) for contender in self.contenders)
-            if len(self.problems) * grids > MOST_TUNING_TRIALS:
+            trials = len(self.problems) * grids * repeats
+            if trials > MOST_TUNING_TRIALS:
+                on_seeds = "" if repeats == 1 else f", each on {repeats} seeds"
                 raise ValueError(
-                    f"contenders: their grids have {grids:,} points on each problem; a "
+                    f"contenders: their grids have {grids:,} points on each problem{on_seeds}; a "
                     f"comparison may have {MOST_TUNING_TRIALS:,} tuning trials in all"
                 )
-            return len(self.problems) * grids
-        if pairs * self.tuning.trials > MOST_TUNING_TRIALS:
-            most = MOST_TUNING_TRIALS // pairs
-            if self.tuning.search is Search.SOBOL:
-                most = 1 << (most.bit_length() - 1)
-            raise ValueError(
-                f"tuning.trials: must be from 1 to {most} for {pairs} pairs of a problem and a "
-                f"contender, got {self.tuning.trials}: a comparison may have "
-                f"{MOST_TUNING_TRIALS:,} tuning trials in all"
+            return trials
+        if pairs * repeats * self.tuning.trials > MOST_TUNING_TRIALS:
+            raise ValueError(self._too_many_trials(pairs))
+        return pairs * repeats * self.tuning.trials
+
+    def _too_many_trials(self, pairs: int) -> str:
+        """What can be had instead of more tuning trials than there may be."""
+        tuning = self.tuning
+        most = MOST_TUNING_TRIALS // (pairs * tuning.repeats)
+        found = f"a comparison may have {MOST_TUNING_TRIALS:,} tuning trials in all"
+        if most == 0:
+            return (
+                f"tuning.repeats: must be from 1 to {MOST_TUNING_TRIALS // pairs} for {pairs} "
+                f"pairs of a problem and a contender, got {tuning.repeats}: {found}"
             )
-        return pairs * self.tuning.trials
+        if tuning.search is Search.SOBOL:
+            most = 1 << (most.bit_length() - 1)
+        on_seeds = "" if tuning.repeats == 1 else f" on {tuning.repeats} seeds each"
+        return (
+            f"tuning.trials: must be from 1 to {most} for {pairs} pairs of a problem and a "
+            f"contender{on_seeds}, got {tuning.trials}: {found}"
+        )
 
     @property
     def baseline_label(self) -> str:

@@ -145,6 +145,8 @@ class StudyPreview(Contract):
     trials: int
     epochs: int
     points: tuple[Point, ...]
+    repeats: int = 1
+    """Trials a point, each on a seed of its own."""
 
 
 class Preview(Contract):

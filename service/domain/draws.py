@@ -1,8 +1,8 @@
 """Where every number that looks random comes from: the comparison's seed and the space."""
 
 import hashlib
-import itertools
 import json
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 import numpy as np
@@ -11,30 +11,37 @@ from scipy.stats import qmc
 
 from service.contracts.base import SettingValue
 from service.contracts.plan import Point, Seeds
-from service.contracts.space import Dimension, Space, Values
-from service.contracts.spec import Search, TuningSpec
+from service.contracts.space import Dimension, Space, Values, active, in_order, is_active
+from service.contracts.tuning import Search, TuningSpec
 
 _SIGNIFICANT_DIGITS = 6
 
 
-def seeds(comparison_seed: int, finals: int) -> Seeds:
-    """The seed of the search and those of the finals, all of them distinct.
+def seeds(comparison_seed: int, finals: int, *, repeats: int = 1) -> Seeds:
+    """The seeds of the search and those of the finals, all of them distinct.
 
     Args:
         comparison_seed: The comparison's own seed.
         finals: How many seeds the finals need; asking for more keeps the earlier ones.
+        repeats: How many seeds each point of a search is tried on.
     """
-    tuning = derived(comparison_seed, "tuning", 0)
-    taken = {tuning}
+    taken: set[int] = set()
+    tuning = _fresh(comparison_seed, "tuning", repeats, taken)
+    fresh = _fresh(comparison_seed, "finals", finals, taken)
+    return Seeds(tuning=tuning[0], finals=fresh, repeats=tuning[1:])
+
+
+def _fresh(comparison_seed: int, role: str, count: int, taken: set[int]) -> tuple[int, ...]:
+    """So many seeds that nobody has taken yet, and takes them."""
     fresh: list[int] = []
     index = 0
-    while len(fresh) < finals:
-        seed = derived(comparison_seed, "finals", index)
+    while len(fresh) < count:
+        seed = derived(comparison_seed, role, index)
         index += 1
         if seed not in taken:
             taken.add(seed)
             fresh.append(seed)
-    return Seeds(tuning=tuning, finals=tuple(fresh))
+    return tuple(fresh)
 
 
 def points(comparison_seed: int, space: Space, tuning: TuningSpec) -> tuple[Point, ...]:
@@ -74,12 +81,24 @@ def random_points(comparison_seed: int, space: Space, count: int) -> tuple[Point
 
 
 def grid_points(space: Space) -> tuple[Point, ...]:
-    """Every combination of the settings' values; the last setting by name changes first."""
-    names = sorted(space)
+    """Every combination of the settings that are searched together; the last one changes first."""
     return tuple(
-        dict(zip(names, values, strict=True))
-        for values in itertools.product(*(_grid(space[name]) for name in names))
+        {name: point[name] for name in sorted(point)}
+        for point in _branch(in_order(space), space, {})
     )
+
+
+def _branch(names: Sequence[str], space: Space, chosen: Point) -> Iterator[Point]:
+    """The combinations of these settings, given those before them."""
+    if not names:
+        yield chosen
+        return
+    name, rest = names[0], names[1:]
+    if not is_active(space, name, chosen):
+        yield from _branch(rest, space, chosen)
+        return
+    for value in _grid(space[name]):
+        yield from _branch(rest, space, {**chosen, name: value})
 
 
 def _grid(dimension: Dimension) -> tuple[SettingValue, ...]:
@@ -101,11 +120,15 @@ def _generator(comparison_seed: int, role: str, space: Space) -> np.random.Gener
 
 
 def _placed(unit: NDArray[np.float64], space: Space) -> tuple[Point, ...]:
-    """Shares (points, settings) as values; the columns are the settings by name."""
+    """Shares (points, settings) as values; the columns are the settings by name.
+
+    A setting that is not searched at a point keeps its column, so that the others stay balanced.
+    """
     names = sorted(space)
+    rows = (zip(names, row, strict=True) for row in unit)
     return tuple(
-        {name: _value(float(share), space[name]) for name, share in zip(names, row, strict=True)}
-        for row in unit
+        active(space, {name: _value(float(share), space[name]) for name, share in row})
+        for row in rows
     )
 
 

@@ -18,8 +18,9 @@ from service.contracts.plan import (
     TrialAssignment,
 )
 from service.contracts.space import Space, Values, grid_size
-from service.contracts.spec import ComparisonSpec, Search
+from service.contracts.spec import ComparisonSpec
 from service.contracts.states import StudyKind
+from service.contracts.tuning import Search
 from service.contracts.views import Preview, StudyPreview
 from service.domain import draws, ids
 from service.domain.errors import InvalidSpec
@@ -60,9 +61,10 @@ def plan(spec: ComparisonSpec, catalogue: Catalogue) -> Plan:
 
     Points follow from the comparison's seed and the space alone, so contenders with equal
     spaces get equal points. A contender without searched settings gets a tuning study of one
-    trial with the empty point: it shows that the settings run before the finals begin.
+    trial with the empty point: it shows that the settings run before the finals begin. Each point
+    is tried on all seeds of the search before the next one begins.
     """
-    seeds = draws.seeds(spec.seed, spec.seeds)
+    seeds = draws.seeds(spec.seed, spec.seeds, repeats=spec.tuning.repeats)
     studies: list[PlannedStudy] = []
     first_trial = 0
     for problem in spec.problems:
@@ -71,7 +73,7 @@ def plan(spec: ComparisonSpec, catalogue: Catalogue) -> Plan:
                 spec,
                 contender,
                 problem=problem,
-                seed=seeds.tuning,
+                seeds=seeds.search,
                 number=len(studies),
                 first_trial=first_trial,
             )
@@ -170,7 +172,8 @@ def preview(spec: ComparisonSpec, catalogue: Catalogue) -> Preview:
             contender=study.contender,
             trials=len(study.trials),
             epochs=len(study.trials) * epochs,
-            points=tuple(trial.point for trial in study.trials),
+            points=tuple(trial.point for trial in study.trials[:: spec.tuning.repeats]),
+            repeats=spec.tuning.repeats,
         )
         for study in plan(spec, catalogue).studies
     ]
@@ -229,11 +232,12 @@ def _tuning_study(
     contender: Contender,
     *,
     problem: str,
-    seed: int,
+    seeds: Sequence[int],
     number: int,
     first_trial: int,
 ) -> PlannedStudy:
     points = draws.points(spec.seed, contender.space, spec.tuning)
+    runs = [(point, seed) for point in points for seed in seeds]
     return PlannedStudy(
         number=number,
         kind=StudyKind.TUNING,
@@ -243,7 +247,7 @@ def _tuning_study(
             PlannedTrial(
                 number=first_trial + index, contender=contender.name, point=point, seed=seed
             )
-            for index, point in enumerate(points)
+            for index, (point, seed) in enumerate(runs)
         ),
     )
 

@@ -7,6 +7,9 @@ from service.contracts.plan import Point
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import FailureKind, StudyKind, TrialState
 
+OWN_FAILURES = frozenset({FailureKind.OUT_OF_MEMORY, FailureKind.BAD_SETTING})
+"""Failures that are the contender's: they count as a miss. Others leave the seed out."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
@@ -42,3 +45,15 @@ class ComparisonResults:
         """The plug-ins that any trial was made with, with their versions."""
         places = (trial.environment for trial in self.trials if trial.environment is not None)
         return tuple(sorted({plugin for place in places for plugin in place.plugins}))
+
+
+def own_failure(trial: TrialResult) -> bool:
+    """Whether the trial ended badly through the contender itself."""
+    return trial.state is TrialState.DIVERGED or (
+        trial.state is TrialState.FAILED and trial.failure in OWN_FAILURES
+    )
+
+
+def counts(trial: TrialResult) -> bool:
+    """Whether the trial says something of its contender: it finished, or failed through it."""
+    return trial.state is TrialState.FINISHED or own_failure(trial)

@@ -1,5 +1,8 @@
 """The choice of each contender's point after the search, by one loss that is never a test loss."""
 
+import json
+import math
+import statistics
 from collections.abc import Sequence
 
 from service.contracts.catalogue import Catalogue
@@ -7,7 +10,7 @@ from service.contracts.metrics import Metric
 from service.contracts.plan import Point
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import StudyKind, TrialState
-from service.domain.results import ComparisonResults, TrialResult
+from service.domain.results import ComparisonResults, TrialResult, counts
 
 
 def deciding_metric(spec: ComparisonSpec, problem: str, catalogue: Catalogue) -> Metric:
@@ -21,20 +24,24 @@ def deciding_metric(spec: ComparisonSpec, problem: str, catalogue: Catalogue) ->
 
 
 def choose(trials: Sequence[TrialResult], metric: Metric) -> Point | None:
-    """The point of the trial with the lowest loss at its last epoch.
+    """The point with the lowest loss at the last epoch, in the median over its seeds.
 
-    Only trials that finished can be chosen: a diverged or failed one counts as worse than any
-    loss. Among equal losses the trial with the lower number is taken.
+    A run that diverged or failed through its settings counts as worse than any loss; one that a
+    lost worker, a bug or a person ended says nothing of its point and is left out. Among equal
+    losses the point with the lower number is taken.
 
     Returns:
-        The chosen point, or None where no trial finished.
+        The chosen point, or None where none has a finite loss.
     """
+    runs: dict[str, list[TrialResult]] = {}
+    for trial in sorted(filter(counts, trials), key=lambda trial: trial.number):
+        runs.setdefault(json.dumps(trial.point, sort_keys=True), []).append(trial)
     ranked = [
-        (loss, trial.number, trial)
-        for trial in trials
-        if (loss := _final_loss(trial, metric)) is not None
+        (loss, tried[0].number, tried[0].point)
+        for tried in runs.values()
+        if math.isfinite(loss := statistics.median(_final_loss(run, metric) for run in tried))
     ]
-    return min(ranked, key=lambda entry: entry[:2])[2].point if ranked else None
+    return min(ranked, key=lambda entry: entry[:2])[2] if ranked else None
 
 
 def select(results: ComparisonResults, problem: str, catalogue: Catalogue) -> dict[str, Point]:
@@ -60,7 +67,9 @@ def select(results: ComparisonResults, problem: str, catalogue: Catalogue) -> di
     return chosen
 
 
-def _final_loss(trial: TrialResult, metric: Metric) -> float | None:
+def _final_loss(trial: TrialResult, metric: Metric) -> float:
+    """The loss at the last epoch; infinite where the run did not finish."""
     if trial.state is not TrialState.FINISHED or not trial.points:
-        return None
-    return max(trial.points, key=lambda point: point.epoch).value(metric)
+        return math.inf
+    loss = max(trial.points, key=lambda point: point.epoch).value(metric)
+    return math.inf if loss is None else loss

@@ -97,7 +97,8 @@ def _problem_notes(problem: ProblemReport) -> tuple[tuple[str, str], ...]:
         (
             f"space of {entry.name}",
             "; ".join(
-                f"{name} {_described(dimension)}" for name, dimension in sorted(entry.space.items())
+                f"{name} {_described(dimension)}{_condition(dimension)}"
+                for name, dimension in sorted(entry.space.items())
             )
             or "nothing searched",
         )
@@ -131,6 +132,15 @@ def _described(dimension: Dimension) -> str:
             assert_never(dimension)
     low, high = map(numbers.setting, dimension.bounds)
     return f"{dimension.points or ''} from {low} to {high}{scale}".lstrip()
+
+
+def _condition(dimension: Dimension) -> str:
+    """Where the setting is searched, if not everywhere: `` where nesterov is true or 1``."""
+    conditions = [
+        f"{parent} is {' or '.join(map(numbers.setting, allowed))}"
+        for parent, allowed in (dimension.when or {}).items()
+    ]
+    return f" where {' and '.join(conditions)}" if conditions else ""
 
 
 def _notes(report: Report, results: ComparisonResults) -> tuple[tuple[str, str], ...]:

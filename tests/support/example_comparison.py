@@ -18,8 +18,9 @@ from service.contracts.report import (
     TuningCost,
 )
 from service.contracts.space import LogRange
-from service.contracts.spec import BudgetSpec, ComparisonSpec, ContenderSpec, Outcome, TuningSpec
+from service.contracts.spec import BudgetSpec, ComparisonSpec, ContenderSpec, Outcome
 from service.contracts.states import ComparisonState, StudyKind, StudyState, TrialState
+from service.contracts.tuning import TuningSpec
 from service.contracts.views import (
     ComparisonView,
     ContenderProgress,

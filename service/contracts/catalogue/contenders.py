@@ -12,8 +12,9 @@ from service.contracts.catalogue.comparison_wide import (
 from service.contracts.catalogue.entries import OptimizerEntry
 from service.contracts.catalogue.setting import Setting
 from service.contracts.errors import FieldError, SpecRefused
-from service.contracts.space import Dimension, Range, Space, Values, grid_values
-from service.contracts.spec import ComparisonSpec, ContenderSpec, Search
+from service.contracts.space import Dimension, Range, Space, Values, grid_values, narrowed
+from service.contracts.spec import ComparisonSpec, ContenderSpec
+from service.contracts.tuning import Search
 
 
 class Contender(Contract):
@@ -22,7 +23,7 @@ class Contender(Contract):
     name: str
     optimizer: str
     settings: dict[str, SettingValue]
-    """Every setting that is not searched."""
+    """Every setting that is not searched, or not at every point: then it has its default here."""
     space: Space
 
 
@@ -65,7 +66,9 @@ def _resolved(spec: ComparisonSpec, contender: ContenderSpec, catalogue: Catalog
     return Contender(
         name=contender.label,
         optimizer=entry.name,
-        settings={name: value for name, value in settings.items() if name not in space},
+        settings={
+            name: value for name, value in settings.items() if name not in space or space[name].when
+        },
         space=space,
     )
 
@@ -74,7 +77,7 @@ def searched(contender: ContenderSpec, entry: OptimizerEntry) -> Space:
     """The space that a contender is tuned in: its own, or the default less its fixed settings."""
     if contender.space is not None:
         return contender.space
-    return {name: entry.space[name] for name in entry.space if name not in contender.settings}
+    return narrowed(entry.space, contender.settings)
 
 
 def _problem_errors(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[FieldError]:

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from service.contracts.events import MetricPoint
 from service.contracts.metrics import Metric
 from service.contracts.spec import Outcome
-from service.contracts.states import FailureKind, StudyKind, TrialState
-from service.domain.results import ComparisonResults, TrialResult
+from service.contracts.states import StudyKind, TrialState
+from service.domain.results import ComparisonResults, TrialResult, counts
 from service.domain.scoring.targets import reached_at
-
-OWN_FAILURES = frozenset({FailureKind.OUT_OF_MEMORY, FailureKind.BAD_SETTING})
-"""Failures that are the contender's: they count as a miss. Others leave the seed out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +61,6 @@ def trials_of(
         and trial.kind is kind
         and (contender is None or trial.contender == contender)
     )
-
-
-def own_failure(trial: TrialResult) -> bool:
-    """Whether the trial ended badly through the contender itself."""
-    return trial.state is TrialState.DIVERGED or (
-        trial.state is TrialState.FAILED and trial.failure in OWN_FAILURES
-    )
-
-
-def counts(trial: TrialResult) -> bool:
-    """Whether the trial says something of its contender: it finished, or failed through it."""
-    return trial.state is TrialState.FINISHED or own_failure(trial)
 
 
 def counted_runs(trials: Sequence[TrialResult], metric: Metric) -> tuple[Run, ...]:

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from service.contracts import numbers
 from service.contracts.spec import Outcome
 from service.contracts.states import ENDED_TRIALS
-from service.domain.results import TrialResult
+from service.domain.results import TrialResult, counts
 from service.domain.scoring.findings import Findings
 from service.domain.scoring.permutation import identical
-from service.domain.scoring.runs import counts
 
 
 def warnings(

@@ -40,6 +40,12 @@ def grid(**space: object) -> dict[str, object]:
     return {**sgd(space=space), "tuning": {"search": "grid"}}
 
 
+def depending(condition: dict[str, object]) -> dict[str, object]:
+    """Momentum that is searched under a condition, beside nesterov."""
+    momentum = {"linear": [0.5, 0.9], **condition}
+    return sgd(space={"nesterov": {"values": [True, False]}, "momentum": momentum})
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
@@ -88,7 +94,17 @@ def grid(**space: object) -> dict[str, object]:
         ({"unknown": 1}, "unknown", "unknown field schema_version name problems"),
         (sgd(lr=1), "contenders[0].lr", "unknown field optimizer name settings space"),
         ({"verdict": {"by": "steps"}}, "verdict.by", "unknown field outcome target"),
-        ({"tuning": "grid"}, "tuning", "must be a mapping with search, trials, metric"),
+        ({"tuning": {"repeats": 0}}, "tuning.repeats", "got 0"),
+        ({"tuning": {"trials": 4096, "repeats": 5}}, "tuning.trials", "from 1 to 512 for 2 pairs"),
+        (depending({"when": {"lr": [0.1]}}), "contenders[0].space", "lr, which must be searched"),
+        (depending({"when": {"nesterov": [2]}}), "contenders[0].space", "2, which is not searched"),
+        (depending({"when": {"nesterov": []}}), "contenders[0].space", "when.nesterov is empty"),
+        (
+            sgd(space={"nesterov": {"values": [True], "when": {"nesterov": [True]}}}),
+            "contenders[0].space",
+            "circle",
+        ),
+        ({"tuning": "grid"}, "tuning", "must be a mapping with search, trials, repeats"),
         ({"schedule": 5}, "schedule", "mapping with kind, warmup_fraction, final_lr_fraction"),
         ({"problems": "quadratic"}, "problems", "must be a list"),
         (sgd(settings=["lr"]), "contenders[0].settings", "must be a mapping"),

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from service.contracts.catalogue import built_in
 from service.contracts.plan import Point
 from service.contracts.space import Space, grid_size
-from service.contracts.spec import Search, TuningSpec
+from service.contracts.tuning import Search, TuningSpec
 from service.domain.draws import grid_points, points, random_points, sobol_points
 from service.domain.planning import plan
 from tests.support.comparisons import a_spec

@@ -255,3 +255,42 @@ def test_a_spec_is_read_or_refused_with_every_wrong_field() -> None:
 def test_what_is_no_spec_at_all_is_refused(document: object) -> None:
     with pytest.raises(InvalidSpec):
         read_spec(document, CATALOGUE)
+
+
+def test_each_point_is_tried_on_all_seeds_of_the_search_before_the_next_one() -> None:
+    spec = a_spec("adam", seeds=5, tuning={"trials": 4, "repeats": 3})
+    made = plan(spec, CATALOGUE)
+    (study,) = made.studies
+    once = plan(a_spec("adam", seeds=5, tuning={"trials": 4}), CATALOGUE)
+    assert [trial.point for trial in study.trials[::3]] == [
+        trial.point for trial in once.studies[0].trials
+    ]
+    for first in range(0, 12, 3):
+        together = study.trials[first : first + 3]
+        assert len({str(trial.point) for trial in together}) == 1
+        assert tuple(trial.seed for trial in together) == made.seeds.search
+    assert made.seeds.tuning == once.seeds.tuning
+    assert made.seeds.finals == once.seeds.finals
+    assert len({*made.seeds.search, *made.seeds.finals}) == 8
+
+
+def test_a_preview_lists_a_point_once_and_counts_its_seeds() -> None:
+    shown = preview(a_spec("adam", tuning={"trials": 4, "repeats": 3}), CATALOGUE).studies[0]
+    assert (shown.trials, len(shown.points), shown.repeats) == (12, 4, 3)
+
+
+def test_a_setting_that_is_not_searched_at_a_point_keeps_its_default() -> None:
+    space = {
+        "nesterov": {"values": [True, False]},
+        "momentum": {"linear": [0.5, 0.6], "when": {"nesterov": [True]}},
+    }
+    spec = a_spec(contenders=[{"optimizer": "sgd", "space": space}], tuning={"trials": 8})
+    study = plan(spec, CATALOGUE).studies[0]
+    assigned = study_assignment(spec, CATALOGUE, study, comparison_id="c", attempt=1).trials
+    entry = CATALOGUE.optimizer("sgd")
+    assert entry is not None
+    default = entry.setting("momentum")
+    assert default is not None
+    for trial, settings in zip(study.trials, (one.settings for one in assigned), strict=True):
+        assert ("momentum" in trial.point) == trial.point["nesterov"]
+        assert settings["momentum"] == trial.point.get("momentum", default.default)

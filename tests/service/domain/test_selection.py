@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from service.contracts.catalogue import built_in
 from service.contracts.metrics import Metric
-from service.contracts.states import StudyKind, TrialState
+from service.contracts.states import FailureKind, StudyKind, TrialState
 from service.domain.results import TrialResult
 from service.domain.selection import choose, deciding_metric, select
 from tests.support.catalogues import with_classes
@@ -43,6 +43,37 @@ def test_a_trial_that_did_not_finish_is_never_chosen() -> None:
 
 def test_a_finished_trial_without_a_finite_loss_is_not_chosen() -> None:
     assert choose([tried(9, None, number=0), tried(number=1)], TRAIN) is None
+
+
+def repeated(lr: float, *losses: float | None, first: int) -> list[TrialResult]:
+    """A point on several seeds; None stands for a run that diverged."""
+    return [
+        replace(
+            tried(9, loss, number=first + turn),
+            point={"lr": lr},
+            seed=turn,
+            state=TrialState.DIVERGED if loss is None else TrialState.FINISHED,
+        )
+        for turn, loss in enumerate(losses)
+    ]
+
+
+def test_of_several_seeds_the_median_is_what_counts() -> None:
+    lucky, steady = repeated(1.0, 1, 8, 9, first=0), repeated(2.0, 5, 6, 7, first=3)
+    assert choose([*lucky, *steady], TRAIN) == {"lr": 2.0}
+
+
+def test_a_diverged_repeat_counts_as_the_worst_and_half_of_them_rule_a_point_out() -> None:
+    assert choose(repeated(1.0, 5, None, 6, first=0), TRAIN) == {"lr": 1.0}
+    assert choose(repeated(1.0, 5, None, first=0), TRAIN) is None
+    worse_for_it = [*repeated(1.0, 5, None, 6, first=0), *repeated(2.0, 5.5, 5.5, 5.5, first=3)]
+    assert choose(worse_for_it, TRAIN) == {"lr": 2.0}
+
+
+def test_a_repeat_whose_worker_was_lost_says_nothing_of_its_point() -> None:
+    first, *others = repeated(1.0, 5, 5, 5, first=0)
+    lost = replace(first, state=TrialState.FAILED, failure=FailureKind.LOST_WORKER)
+    assert choose([lost, *others, *repeated(2.0, 6, 6, 6, first=3)], TRAIN) == {"lr": 1.0}
 
 
 @given(st.permutations(range(5)))

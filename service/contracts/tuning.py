@@ -1,0 +1,76 @@
+"""What every contender may spend on its search, and how its points are found."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from service.contracts.base import Contract
+from service.contracts.metrics import SelectionMetric
+from service.contracts.space import Space, grid_size
+
+USUAL_TRIALS = 16
+"""Points a contender where the spec does not say; a grid follows from its space."""
+
+
+class Search(StrEnum):
+    """How the points of a search are drawn, all of them before anything is dispatched."""
+
+    SOBOL = "sobol"
+    RANDOM = "random"
+    GRID = "grid"
+
+
+class TuningSpec(Contract):
+    """What every contender may spend on its search."""
+
+    search: Search = Search.SOBOL
+    trials: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Points a contender, 16 by default. Sobol takes a power of two, which keeps its points
+    balanced; a grid takes none: it has as many points as its space."""
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    """Seeds that each point is tried on; the point with the lowest median loss is chosen."""
+    metric: SelectionMetric | None = None
+    """The loss that points are chosen by and that decides; each problem's own by default."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_trials(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and given.get("search") != Search.GRID:
+            return {"trials": USUAL_TRIALS, **given}
+        return given
+
+    @field_validator("trials")
+    @classmethod
+    def _fit_the_search(cls, trials: int | None, checked: ValidationInfo) -> int | None:
+        search = checked.data.get("search")
+        if search is Search.GRID and trials is not None:
+            raise ValueError(
+                f"must be left out: a grid has as many points as its space, got {trials}"
+            )
+        if search is not Search.GRID and trials is None:
+            raise ValueError("must be a whole number, got null")
+        if search is Search.SOBOL and trials is not None and trials & (trials - 1):
+            lower = 1 << (trials.bit_length() - 1)
+            raise ValueError(
+                f"must be a power of two for a balanced Sobol design, got {trials}; "
+                f"the nearest are {lower} and {2 * lower}"
+            )
+        return trials
+
+    def points(self, space: Space) -> int:
+        """How many points are tried in a space; one where nothing is searched."""
+        if not space:
+            return 1
+        return grid_size(space) if self.trials is None else self.trials
+
+    @property
+    def described(self) -> str:
+        """What each contender gets: ``16 Sobol points a contender``."""
+        if self.trials is None:
+            points = "a grid for each contender"
+        else:
+            kind = "Sobol" if self.search is Search.SOBOL else "random"
+            points = f"{self.trials:,} {kind} point{'' if self.trials == 1 else 's'} a contender"
+        return points if self.repeats == 1 else f"{points}, each on {self.repeats} seeds"
