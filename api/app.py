@@ -13,12 +13,31 @@ from api.dashboard import pages
 from api.dashboard.assets import mount_static
 from api.events import Feed
 from api.headers import SecurityHeaders
-from api.routes import catalogue, cluster, comparisons, health, login, results, studies
+from api.routes import (
+    catalogue,
+    cluster,
+    comparisons,
+    control,
+    health,
+    login,
+    results,
+    studies,
+)
 from api.routes import reference as reference_route
 from service.bootstrap import Service
 
 VERSION = "1"
-RESOURCES = (comparisons, results, studies, catalogue, cluster, login, health, reference_route)
+RESOURCES = (
+    comparisons,
+    control,
+    results,
+    studies,
+    catalogue,
+    cluster,
+    login,
+    health,
+    reference_route,
+)
 
 
 def create_app(service: Service) -> FastAPI:

@@ -27,6 +27,7 @@ from service.domain.results import ComparisonResults
 from service.settings import Settings
 from service.usecases.cluster import Cluster
 from service.usecases.comparisons import Comparisons
+from service.usecases.control import Control
 from service.usecases.endings import AttemptLimits
 from service.usecases.keys import Keys
 from service.usecases.progress import Progress
@@ -53,6 +54,7 @@ class Service:
     settings: Settings
     catalogue: Catalogue
     comparisons: Comparisons
+    control: Control
     studies: Studies
     trials: Trials
     reports: Reports
@@ -95,6 +97,7 @@ def assemble(
         settings=settings,
         catalogue=catalogue,
         comparisons=Comparisons(units, catalogue, time),
+        control=Control(units, time),
         studies=Studies(units, catalogue, time, progress, limits, settings.signing_secret()),
         trials=Trials(units),
         reports=Reports(units, catalogue, time, score_results),

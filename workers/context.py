@@ -94,9 +94,16 @@ class TrialFolder:
         return cls(storage / comparison_id / trial_id)
 
     def cancel(self) -> None:
-        """Leave the sign that ends the trial, on whichever machine it trains."""
+        """Leave the sign that stops the trial between two steps, on whichever machine it trains.
+
+        The checkpoint stays: a trial that was paused goes on from it in a later attempt.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / "cancelled").touch()
+        self._sign.touch()
+
+    def let_run(self) -> None:
+        """Take the sign of an earlier attempt away: the trial has been resumed since."""
+        self._sign.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Forget what was kept; nothing is there afterwards, as there may have been before."""
@@ -105,4 +112,8 @@ class TrialFolder:
 
     def is_cancelled(self) -> bool:
         """Whether that sign is there."""
-        return (self.path / "cancelled").exists()
+        return self._sign.exists()
+
+    @property
+    def _sign(self) -> Path:
+        return self.path / "cancelled"

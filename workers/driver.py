@@ -150,13 +150,15 @@ class _Study:
     def run(self, search: Search, patience_seconds: float) -> int:
         """Run the trials and deliver all that happened."""
         self._forget_undelivered()
+        for trial in self._assignment.trials:
+            self._folder(trial.trial_id).let_run()
         outbox = Outbox(
             self._outboxes / f"{self._settings.study_id}-{self._settings.attempt}.jsonl",
             self._client.send_events,
             refused=self._end_at_once,
             patience_seconds=patience_seconds,
         )
-        pulse = Pulse(self._client.heartbeat, cancel=self._cancel, dismissed=self._end_at_once)
+        pulse = Pulse(self._client.heartbeat, halt=self._halt, dismissed=self._end_at_once)
         problem = self._search(search, outbox)
         pulse.stop()  # once the study's end is known over there, a heartbeat would be refused
         outbox.report([_ended(problem)])
@@ -179,13 +181,16 @@ class _Study:
             return f"{type(error).__name__}: {error}"[:500]
         return None
 
-    def _cancel(self, trial_ids: Collection[str]) -> None:
+    def _halt(self, trial_ids: Collection[str]) -> None:
         for trial_id in trial_ids:
-            TrialFolder.of(
-                self._settings.storage,
-                comparison_id=self._assignment.comparison_id,
-                trial_id=trial_id,
-            ).cancel()
+            self._folder(trial_id).cancel()
+
+    def _folder(self, trial_id: str) -> TrialFolder:
+        return TrialFolder.of(
+            self._settings.storage,
+            comparison_id=self._assignment.comparison_id,
+            trial_id=trial_id,
+        )
 
     @property
     def _outboxes(self) -> Path:

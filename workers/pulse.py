@@ -1,4 +1,4 @@
-"""A driver's heartbeat: once a second it says that it lives and hears what to end."""
+"""A driver's heartbeat: once a second it says that it lives and hears what to stop."""
 
 import threading
 from collections.abc import Callable, Collection
@@ -14,7 +14,7 @@ class Pulse:
 
     Args:
         beat: Sends one heartbeat, or raises :class:`ServiceAway`; other exceptions are final.
-        cancel: Called with the ids of trials to end, each once.
+        halt: Called with the ids of trials to stop, cancelled or paused, each once.
         dismissed: Called with a final exception; the pulse is over then.
         seconds: Between two beats.
     """
@@ -23,11 +23,11 @@ class Pulse:
         self,
         beat: Callable[[], HeartbeatReply],
         *,
-        cancel: Callable[[Collection[str]], None],
+        halt: Callable[[Collection[str]], None],
         dismissed: Callable[[Exception], None],
         seconds: float = SECONDS,
     ) -> None:
-        self._beat, self._cancel, self._dismissed = beat, cancel, dismissed
+        self._beat, self._halt, self._dismissed = beat, halt, dismissed
         self._seconds = seconds
         self._told: frozenset[str] = frozenset()
         self._stopping = threading.Event()
@@ -52,7 +52,7 @@ class Pulse:
             self._stopping.wait(self._seconds)
 
     def _obey(self, reply: HeartbeatReply) -> None:
-        fresh = frozenset(reply.cancel) - self._told
+        fresh = frozenset((*reply.cancel, *reply.pause)) - self._told
         if fresh:
-            self._cancel(fresh)
+            self._halt(fresh)
             self._told |= fresh

@@ -77,7 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     _with_id(report)
     report.add_argument("--html", metavar="PATH", help="write it as one self-contained page")
 
-    _with_id(_add(every, "cancel", commands.cancel, "stop a comparison"))
+    for name, run, text in (
+        ("cancel", commands.cancel, "stop a comparison, or a part of it, for good"),
+        ("pause", commands.pause, "hold a comparison, or a part of it"),
+        ("resume", commands.resume, "let what is paused go on where it stopped"),
+    ):
+        _with_part(_add(every, name, run, text))
     _add(every, "workers", commands.workers, "the cluster's machines, what runs and what waits")
     _add(every, "login", commands.login, "a link that signs a browser in, once")
     return parser
@@ -97,6 +102,13 @@ def _add(
 
 def _with_id(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="the comparison's id")
+
+
+def _with_part(parser: argparse.ArgumentParser) -> None:
+    _with_id(parser)
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--contender", metavar="NAME", help="one contender alone")
+    part.add_argument("--trial", metavar="TRIAL", help="one trial alone: its number or its id")
 
 
 def _limit(text: str) -> int:

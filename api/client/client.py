@@ -43,7 +43,7 @@ class Client:
     """Asks the service; every method raises a `ClientError` where it gets no good answer.
 
     Requests that reach nobody are repeated for a while. That is safe: the only one that
-    creates something carries an idempotency key.
+    creates something carries an idempotency key, and what changes something may be repeated.
 
     Args:
         url: Where the service is.
@@ -119,9 +119,29 @@ class Client:
         """One comparison."""
         return self._get(ComparisonView, _path(comparison_id))
 
-    def cancel(self, comparison_id: str) -> ComparisonView:
-        """Stop a comparison; cancelling twice is cancelling once."""
-        return _read(ComparisonView, self._request("POST", f"{_path(comparison_id)}:cancel"))
+    def cancel(self, comparison_id: str, *, contender: str | None = None) -> ComparisonView:
+        """Stop a comparison, or take one contender out; twice is once."""
+        return self._do("cancel", ComparisonView, _path(comparison_id, contender))
+
+    def pause(self, comparison_id: str, *, contender: str | None = None) -> ComparisonView:
+        """Hold a comparison, or what one contender has to run."""
+        return self._do("pause", ComparisonView, _path(comparison_id, contender))
+
+    def resume(self, comparison_id: str, *, contender: str | None = None) -> ComparisonView:
+        """Let all that is paused in a comparison go on, or all of one contender."""
+        return self._do("resume", ComparisonView, _path(comparison_id, contender))
+
+    def cancel_trial(self, trial_id: str) -> TrialView:
+        """Stop one trial."""
+        return self._do("cancel", TrialView, _trial_path(trial_id))
+
+    def pause_trial(self, trial_id: str) -> TrialView:
+        """Hold one trial."""
+        return self._do("pause", TrialView, _trial_path(trial_id))
+
+    def resume_trial(self, trial_id: str) -> TrialView:
+        """Let a paused trial go on."""
+        return self._do("resume", TrialView, _trial_path(trial_id))
 
     def studies(self, comparison_id: str) -> tuple[StudyView, ...]:
         """The studies of a comparison."""
@@ -182,6 +202,9 @@ class Client:
         answer = self._request("POST", "/v1/login-links")
         return f"{self.url}{_read(dict[str, str], answer)['path']}"
 
+    def _do(self, verb: str, kind: type[T], path: str) -> T:
+        return _read(kind, self._request("POST", f"{path}:{verb}"))
+
     def _get(self, kind: type[T], path: str, query: Query | None = None) -> T:
         return _read(kind, self._request("GET", path, query=query))
 
@@ -216,8 +239,13 @@ class Client:
             pause = min(2 * pause, 1.0)
 
 
-def _path(comparison_id: str) -> str:
-    return f"/v1/comparisons/{quote(comparison_id, safe='')}"
+def _path(comparison_id: str, contender: str | None = None) -> str:
+    whole = f"/v1/comparisons/{quote(comparison_id, safe='')}"
+    return whole if contender is None else f"{whole}/contenders/{quote(contender, safe='')}"
+
+
+def _trial_path(trial_id: str) -> str:
+    return f"/v1/trials/{quote(trial_id, safe='')}"
 
 
 def _body(spec: Spec) -> tuple[str, str]:

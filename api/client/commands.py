@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -11,8 +13,9 @@ from api.client.cluster_table import print_cluster
 from api.client.errors import Unreadable
 from api.client.tables import console, print_comparison, print_list, print_report
 from api.client.watching import display_on, watch
+from service.contracts import numbers
 from service.contracts.states import ComparisonState
-from service.contracts.views import ComparisonView
+from service.contracts.views import ComparisonView, TrialView
 
 FINISHED = 0
 NOT_FINISHED = 1
@@ -75,12 +78,48 @@ def report(client: Client, options: argparse.Namespace) -> int:
 
 
 def cancel(client: Client, options: argparse.Namespace) -> int:
-    """Stop a comparison."""
-    view = client.cancel(options.id)
+    """Stop a comparison, a contender or a trial."""
+    return _change(options, whole=client.cancel, trial=client.cancel_trial)
+
+
+def pause(client: Client, options: argparse.Namespace) -> int:
+    """Hold a comparison, a contender or a trial."""
+    return _change(options, whole=client.pause, trial=client.pause_trial)
+
+
+def resume(client: Client, options: argparse.Namespace) -> int:
+    """Let a comparison, a contender or a trial go on."""
+    return _change(options, whole=client.resume, trial=client.resume_trial)
+
+
+class _ChangeWhole(Protocol):
+    def __call__(self, comparison_id: str, *, contender: str | None) -> ComparisonView: ...
+
+
+def _change(
+    options: argparse.Namespace, *, whole: _ChangeWhole, trial: Callable[[str], TrialView]
+) -> int:
+    view: ComparisonView | TrialView
+    if options.trial is None:
+        view = whole(options.id, contender=options.contender)
+    else:
+        number = f"{options.id}-t{options.trial}"
+        view = trial(number if options.trial.isdigit() else options.trial)
     if options.json:
         return _print_json(view)
-    console().print(f"{view.id} is {view.state}", soft_wrap=True)
+    console().print(_changed(view, options.contender), soft_wrap=True)
     return FINISHED
+
+
+def _changed(view: ComparisonView | TrialView, contender: str | None) -> str:
+    """What became of it: ``kq3vxe7a2m is running; adam: 3 of 8 trials ended, 5 paused``."""
+    if isinstance(view, TrialView) or contender is None:
+        return f"{view.id} is {view.state}"
+    entry = next(entry for entry in view.contenders if entry.name == contender)
+    parts = [f"{entry.trials_ended} of {numbers.counted(entry.trials, 'trial')} ended"]
+    parts += ["cancelled"] if entry.cancelled else []
+    parts += [f"{entry.paused} paused"] if entry.paused else []
+    return f"{view.id} is {view.state}; {contender}: {', '.join(parts)}"
 
 
 def workers(client: Client, options: argparse.Namespace) -> int:

@@ -129,7 +129,7 @@ def print_comparison(console: Console, view: ComparisonView, studies: Sequence[S
     )
     for entry in view.contenders:
         contenders.add_row(
-            entry.name,
+            entry.name + (" (cancelled)" if entry.cancelled else ""),
             f"{entry.epochs_done}/{entry.epochs}",
             f"{entry.trials_ended}/{entry.trials}",
             str(entry.diverged),

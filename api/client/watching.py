@@ -196,6 +196,8 @@ def _left(view: ComparisonView) -> str:
         return (
             f"took {numbers.duration((ended - began).total_seconds())}" if began and ended else ""
         )
+    if view.state is ComparisonState.PAUSED:
+        return ""
     if view.seconds_left is None:
         return "time left not known yet"
     if view.seconds_left < SHORTEST_LEFT_SECONDS:
@@ -206,8 +208,13 @@ def _left(view: ComparisonView) -> str:
 def _standing(entry: ContenderProgress) -> str:
     trouble = [
         f"{count} {word}"
-        for count, word in ((entry.diverged, "diverged"), (entry.failed, "failed"))
+        for count, word in (
+            (entry.diverged, "diverged"),
+            (entry.failed, "failed"),
+            (entry.paused, "paused"),
+        )
         if count
     ]
+    trouble += ["cancelled"] if entry.cancelled else []
     best = f"best loss {numbers.loss(entry.best_loss)}"
     return ", ".join([best, *trouble])

@@ -59,7 +59,12 @@ def activity(view: ComparisonView, studies: Sequence[StudyView]) -> str:
         case ComparisonState.QUEUED:
             return "Waiting for the dispatcher to start the first study."
         case ComparisonState.RUNNING:
-            return _running(studies)
+            return _running(studies) + _held(view)
+        case ComparisonState.PAUSED:
+            return (
+                f"Paused{_because(view.reason)} Nothing of it runs until it is resumed; then each "
+                "trial goes on after its last whole epoch."
+            )
         case ComparisonState.CANCELLING:
             return "Being cancelled: the trials that still run are told to stop."
         case ComparisonState.CANCELLED:
@@ -89,6 +94,14 @@ def _running(studies: Sequence[StudyView]) -> str:
     if any(study.state not in ENDED_STUDIES for study in tuning):
         return f"Tuning: {_ended(tuning)}; waiting for a study to start."
     return "Tuning is over; the finals are being prepared."
+
+
+def _held(view: ComparisonView) -> str:
+    paused = sum(entry.paused for entry in view.contenders)
+    if not paused:
+        return ""
+    verb = "is" if paused == 1 else "are"
+    return f" {numbers.counted(paused, 'trial')} {verb} paused until somebody resumes them."
 
 
 def _ended(studies: Sequence[StudyView]) -> str:

@@ -1,4 +1,4 @@
-"""Comparisons: create, preview, list, look at, cancel."""
+"""Comparisons: create, preview, list, look at."""
 
 from typing import Annotated
 
@@ -58,12 +58,6 @@ def page(
 def get(_: Viewer, service: ServiceDep, comparison_id: str) -> ComparisonView:
     """One comparison, with the progress of each contender."""
     return service.comparisons.get(comparison_id)
-
-
-@router.post("/comparisons/{comparison_id}:cancel", responses=problems(403, 404, 409))
-def cancel(actor: Submitter, service: ServiceDep, comparison_id: str) -> ComparisonView:
-    """Stop a comparison: its creator's key or an admin's may; twice is once."""
-    return service.comparisons.cancel(comparison_id, actor=actor)
 
 
 @router.get("/comparisons/{comparison_id}/studies", responses=problems(404))

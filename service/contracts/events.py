@@ -130,6 +130,9 @@ class Heartbeat(Contract):
 
 
 class HeartbeatReply(Contract):
-    """What the driver should do: trials to end."""
+    """What the driver should do: stop these trials between two steps, and start none of them."""
 
     cancel: tuple[str, ...] = ()
+    """Trials that were cancelled."""
+    pause: tuple[str, ...] = ()
+    """Trials that are held: their checkpoints stay, and a later attempt goes on from them."""

@@ -8,6 +8,7 @@ class ComparisonState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     CANCELLING = "cancelling"
     CANCELLED = "cancelled"
     FINISHED = "finished"
@@ -20,6 +21,9 @@ class StudyState(StrEnum):
     QUEUED = "queued"
     SUBMITTED = "submitted"
     RUNNING = "running"
+    PAUSING = "pausing"
+    """Its driver is being stopped; then it is paused, or queued where a trial may go on."""
+    PAUSED = "paused"
     CANCELLING = "cancelling"
     CANCELLED = "cancelled"
     FINISHED = "finished"
@@ -31,6 +35,8 @@ class TrialState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
+    """Held until somebody resumes it; its process stops within seconds, its checkpoint stays."""
     FINISHED = "finished"
     DIVERGED = "diverged"
     FAILED = "failed"

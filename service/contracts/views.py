@@ -31,6 +31,10 @@ class ContenderProgress(Contract):
     best_loss: float | None
     """Lowest deciding loss so far, over all of its trials."""
     worker_seconds: float
+    paused: int = 0
+    """Trials that are held until somebody resumes them."""
+    cancelled: bool = False
+    """Whether it was taken out: then it has no finals and no part in the verdict."""
 
 
 class ComparisonView(Contract):
@@ -40,7 +44,7 @@ class ComparisonView(Contract):
     name: str
     state: ComparisonState
     reason: str
-    """Why it failed or was cancelled; empty otherwise."""
+    """Why it failed, was cancelled or is paused; empty otherwise."""
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -161,7 +165,10 @@ class Preview(Contract):
 
 
 class ChangeEvent(Contract):
-    """One change of state; the comparison's changes are numbered from 1."""
+    """One change of state; the comparison's changes are numbered from 1.
+
+    A change that leaves the state as it is tells in its reason what else was changed.
+    """
 
     number: int
     at: datetime

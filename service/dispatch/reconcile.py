@@ -57,8 +57,8 @@ class Reconciler:
         present = {submission_id(study) for study in studies}
         self._stopping = {job: at for job, at in self._stopping.items() if job in present}
         for study in studies:
-            if study.state is StudyState.CANCELLING:
-                self._end(study, then=self.queue.cancelled)
+            if study.state in (StudyState.CANCELLING, StudyState.PAUSING):
+                self._end(study, then=self.queue.stopped)
             elif self._silence.seconds(study) >= self.patience.quiet:
                 self._look_after(study)
 

@@ -24,6 +24,11 @@ def study_id(comparison_id: str, number: int) -> str:
     return f"{comparison_id}-s{number}"
 
 
+def comparison_of(trial: str) -> str:
+    """The id of the comparison that a trial's id is made of; any other text gives itself."""
+    return trial.rpartition("-t")[0] or trial
+
+
 def trial_id(comparison_id: str, number: int) -> str:
     """The id of a comparison's trial with this number."""
     return f"{comparison_id}-t{number}"

@@ -63,6 +63,8 @@ class ComparisonRecord:
     verdict: str | None
     spec: ComparisonSpec
     seeds: Seeds
+    cancelled: tuple[str, ...] = ()
+    """Contenders that were cancelled: they take no further part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class StudyRecord:
     """Attempts so far; 0 before the first."""
     fruitless: int
     """Attempts in a row that brought no new point and ended no trial."""
+    excused: int
+    """Attempts that a person ended or made necessary, by a pause: they spend nothing."""
     reached: int
     """How far its trials had come before the current attempt, in steps and ended trials."""
     trials: int

@@ -39,6 +39,8 @@ class ComparisonResults:
     trials: tuple[TrialResult, ...]
     complete: bool
     """Whether nothing more will come; otherwise the report is interim."""
+    cancelled: tuple[str, ...] = ()
+    """Contenders that were cancelled: what they measured is shown and decides nothing."""
 
     @property
     def plugins(self) -> tuple[str, ...]:

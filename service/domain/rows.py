@@ -64,6 +64,10 @@ class ComparisonRows(Protocol):
         """Write a state that the state table allows."""
         ...
 
+    def set_cancelled(self, comparison_id: str, contenders: Sequence[str]) -> None:
+        """Write which contenders were cancelled."""
+        ...
+
     def set_verdict(self, comparison_id: str, verdict: str) -> None:
         """Write the verdict's sentence."""
         ...
@@ -108,6 +112,10 @@ class StudyRows(Protocol):
         """Write how many attempts in a row brought nothing new, and how far the trials are."""
         ...
 
+    def excuse(self, study_id: str) -> None:
+        """Count one attempt more that spends nothing."""
+        ...
+
     def beat(self, study_id: str, attempt: int, *, at: datetime) -> bool:
         """Note a sign of life; False where that attempt is not running."""
         ...
@@ -146,6 +154,10 @@ class TrialRows(Protocol):
 
     def last_steps(self, comparison_id: str) -> Mapping[str, int]:
         """The last step of every trial that has points, by the trial's id."""
+        ...
+
+    def in_state(self, study_id: str, state: TrialState) -> tuple[str, ...]:
+        """The ids of a study's trials in a state, by number."""
         ...
 
     def stamp(self, comparison_id: str) -> tuple[int, float, float]:

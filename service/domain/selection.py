@@ -47,11 +47,13 @@ def choose(trials: Sequence[TrialResult], metric: Metric) -> Point | None:
 def select(results: ComparisonResults, problem: str, catalogue: Catalogue) -> dict[str, Point]:
     """Each contender's chosen point on one problem, in the order of the spec.
 
-    A contender of which no trial of the search finished is left out.
+    A contender of which no trial of the search finished is left out, and a cancelled one.
     """
     metric = deciding_metric(results.spec, problem, catalogue)
     chosen: dict[str, Point] = {}
     for contender in results.spec.contenders:
+        if contender.label in results.cancelled:
+            continue
         point = choose(
             [
                 trial

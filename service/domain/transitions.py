@@ -9,38 +9,76 @@ State = ComparisonState | StudyState | TrialState
 
 _COMPARISON: Mapping[ComparisonState, frozenset[ComparisonState]] = {
     ComparisonState.QUEUED: frozenset(
-        {ComparisonState.RUNNING, ComparisonState.FAILED, ComparisonState.CANCELLING}
+        {
+            ComparisonState.RUNNING,
+            ComparisonState.PAUSED,
+            ComparisonState.FAILED,
+            ComparisonState.CANCELLING,
+        }
     ),
     ComparisonState.RUNNING: frozenset(
-        {ComparisonState.FINISHED, ComparisonState.FAILED, ComparisonState.CANCELLING}
+        {
+            ComparisonState.PAUSED,
+            ComparisonState.FINISHED,
+            ComparisonState.FAILED,
+            ComparisonState.CANCELLING,
+        }
+    ),
+    ComparisonState.PAUSED: frozenset(
+        {ComparisonState.QUEUED, ComparisonState.RUNNING, ComparisonState.CANCELLING}
     ),
     ComparisonState.CANCELLING: frozenset({ComparisonState.CANCELLED}),
 }
 
 _STUDY: Mapping[StudyState, frozenset[StudyState]] = {
     StudyState.QUEUED: frozenset(
-        {StudyState.SUBMITTED, StudyState.FAILED, StudyState.CANCELLING, StudyState.CANCELLED}
+        {
+            StudyState.SUBMITTED,
+            StudyState.PAUSED,
+            StudyState.FAILED,
+            StudyState.CANCELLING,
+            StudyState.CANCELLED,
+        }
     ),
     StudyState.SUBMITTED: frozenset(
-        {StudyState.RUNNING, StudyState.QUEUED, StudyState.FAILED, StudyState.CANCELLING}
+        {
+            StudyState.RUNNING,
+            StudyState.QUEUED,
+            StudyState.PAUSING,
+            StudyState.FAILED,
+            StudyState.CANCELLING,
+        }
     ),
     StudyState.RUNNING: frozenset(
-        {StudyState.FINISHED, StudyState.FAILED, StudyState.QUEUED, StudyState.CANCELLING}
+        {
+            StudyState.FINISHED,
+            StudyState.FAILED,
+            StudyState.QUEUED,
+            StudyState.PAUSING,
+            StudyState.PAUSED,
+            StudyState.CANCELLING,
+        }
     ),
+    StudyState.PAUSING: frozenset({StudyState.PAUSED, StudyState.QUEUED, StudyState.CANCELLING}),
+    StudyState.PAUSED: frozenset({StudyState.QUEUED, StudyState.CANCELLED}),
     StudyState.CANCELLING: frozenset({StudyState.CANCELLED}),
 }
 
 _TRIAL: Mapping[TrialState, frozenset[TrialState]] = {
-    TrialState.QUEUED: frozenset({TrialState.RUNNING, TrialState.FAILED, TrialState.CANCELLED}),
+    TrialState.QUEUED: frozenset(
+        {TrialState.RUNNING, TrialState.PAUSED, TrialState.FAILED, TrialState.CANCELLED}
+    ),
     TrialState.RUNNING: frozenset(
         {
             TrialState.QUEUED,
+            TrialState.PAUSED,
             TrialState.FINISHED,
             TrialState.DIVERGED,
             TrialState.FAILED,
             TrialState.CANCELLED,
         }
     ),
+    TrialState.PAUSED: frozenset({TrialState.QUEUED, TrialState.FAILED, TrialState.CANCELLED}),
 }
 
 

@@ -1,12 +1,12 @@
-"""Comparisons as people handle them: create, look at, cancel."""
+"""Comparisons as people handle them: create and look at."""
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from service.contracts.catalogue import Catalogue
 from service.contracts.plan import Plan
-from service.contracts.states import ENDED_STUDIES, ComparisonState, StudyState
+from service.contracts.states import ComparisonState
 from service.contracts.views import (
     ChangeEvent,
     ComparisonPage,
@@ -15,11 +15,10 @@ from service.contracts.views import (
     StudyView,
 )
 from service.domain import ids, planning
-from service.domain.errors import Forbidden, IdempotencyMismatch, NotFound
+from service.domain.errors import IdempotencyMismatch, NotFound
 from service.domain.ports import Clock, UnitOfWork, Units
-from service.domain.records import Actor, ComparisonRecord, Role
+from service.domain.records import Actor, ComparisonRecord
 from service.domain.rows import RememberedRequest
-from service.usecases import endings
 from service.usecases.ledger import Ledger
 from service.usecases.queueing import queue_study
 from service.usecases.views import comparison_views, study_views
@@ -101,30 +100,6 @@ class Comparisons:
         with self.units.read() as unit:
             return self._view(unit, comparison_id)
 
-    def cancel(self, comparison_id: str, *, actor: Actor) -> ComparisonView:
-        """Stop a comparison: what waits is cancelled at once, what runs by the dispatcher.
-
-        Cancelling twice is cancelling once.
-
-        Raises:
-            NotFound: Where there is none of that id.
-            Forbidden: Where another key created it, and the asker is no admin.
-            TransitionRefused: Where it has finished or failed.
-        """
-        with self.units.write() as unit:
-            comparison = unit.comparisons.lock(comparison_id)
-            if comparison is None:
-                raise _not_found(comparison_id)
-            if actor.key_id != comparison.owner_key and not actor.role.covers(Role.ADMIN):
-                raise Forbidden(
-                    f"comparison {comparison_id} was created with the key {comparison.owner!r}: "
-                    "that key or an admin's may cancel it"
-                )
-            if comparison.state not in (ComparisonState.CANCELLING, ComparisonState.CANCELLED):
-                with Ledger(unit, comparison_id, actor=actor.name, clock=self.clock) as ledger:
-                    _cancel(unit, ledger, comparison, f"cancelled by {actor.name}")
-            return self._view(unit, comparison_id)
-
     def studies(self, comparison_id: str) -> tuple[StudyView, ...]:
         """A comparison's studies by number.
 
@@ -193,20 +168,6 @@ class Comparisons:
 
     def _view(self, unit: UnitOfWork, comparison_id: str) -> ComparisonView:
         return comparison_views(unit, [_found(unit, comparison_id)], now=self.clock.now())[0]
-
-
-def _cancel(unit: UnitOfWork, ledger: Ledger, comparison: ComparisonRecord, reason: str) -> None:
-    ledger.comparison(comparison, ComparisonState.CANCELLING, reason)
-    running = False
-    for study in unit.studies.of(comparison.id):
-        if study.state is StudyState.QUEUED:
-            endings.cancel(unit, ledger, study, reason)
-        elif study.state not in ENDED_STUDIES:
-            ledger.study(study, StudyState.CANCELLING, reason)
-            running = True
-    if not running:
-        cancelling = replace(comparison, state=ComparisonState.CANCELLING)
-        ledger.comparison(cancelling, ComparisonState.CANCELLED, reason)
 
 
 def _digest(document: object) -> str:

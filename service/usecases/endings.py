@@ -44,15 +44,18 @@ def cancel(unit: UnitOfWork, ledger: Ledger, study: StudyRecord, reason: str) ->
 def lose(
     unit: UnitOfWork, ledger: Ledger, study: StudyRecord, reason: str, *, limits: AttemptLimits
 ) -> None:
-    """End an attempt whose driver is gone: done, queued again, or failed for good."""
+    """End an attempt whose driver is gone: done, paused, queued again, or failed for good."""
     trials = unit.trials.of(study.comparison_id, study_id=study.id)
     unfinished = [trial for trial in trials if trial.state not in ENDED_TRIALS]
     if not unfinished:
         finish(ledger, study)
         return
+    if all(trial.state is TrialState.PAUSED for trial in unfinished):
+        ledger.study(study, StudyState.PAUSED, "its other trials have ended")
+        return
     reached = how_far(trials)
     fruitless = 0 if reached > study.reached else study.fruitless + 1
-    if fruitless >= limits.fruitless or study.attempt >= limits.attempts:
+    if fruitless >= limits.fruitless or study.attempt - study.excused >= limits.attempts:
         sentence = f"gave up after attempt {study.attempt}: {reason}"
         fail(unit, ledger, study, sentence, failure=FailureKind.LOST_WORKER)
         return
@@ -60,6 +63,47 @@ def lose(
     ledger.trials(running, TrialState.QUEUED, reason)
     ledger.study(study, StudyState.QUEUED, reason)
     unit.studies.set_fruitless(study.id, fruitless, reached=reached)
+
+
+def hold(unit: UnitOfWork, ledger: Ledger, study: StudyRecord) -> None:
+    """Put a study aside whose driver was stopped; back in the queue where a trial may go on.
+
+    The attempt spends nothing, for a person ended it.
+    """
+    trials = unit.trials.of(study.comparison_id, study_id=study.id)
+    running = [trial for trial in trials if trial.state is TrialState.RUNNING]
+    ledger.trials(running, TrialState.QUEUED)
+    waiting = running or any(trial.state is TrialState.QUEUED for trial in trials)
+    ledger.study(study, StudyState.QUEUED if waiting else StudyState.PAUSED, study.reason)
+    unit.studies.excuse(study.id)
+    unit.studies.set_fruitless(study.id, study.fruitless, reached=how_far(trials))
+
+
+def settle(unit: UnitOfWork, ledger: Ledger, study: StudyRecord, reason: str) -> None:
+    """Bring a study in line with its trials, some of which a person cancelled, held or let go on.
+
+    Its driver stops the trials of which the heartbeat's answer tells; with none left to run, the
+    driver itself is stopped, which frees what it holds.
+    """
+    after = _in_line(study.state, _open_trials(unit, study))
+    if after is not study.state:
+        ledger.study(study, after, reason)
+
+
+def _in_line(before: StudyState, unfinished: Sequence[TrialRecord]) -> StudyState:
+    """The state that fits a study with these trials left."""
+    to_run = any(trial.state is not TrialState.PAUSED for trial in unfinished)
+    match before:
+        case StudyState.QUEUED | StudyState.PAUSED:
+            if not unfinished:
+                return StudyState.CANCELLED
+            return StudyState.QUEUED if to_run else StudyState.PAUSED
+        case StudyState.SUBMITTED | StudyState.RUNNING | StudyState.PAUSING:
+            if not unfinished:
+                return StudyState.CANCELLING
+            return before if to_run else StudyState.PAUSING
+        case _:
+            return before
 
 
 def how_far(trials: Sequence[TrialRecord]) -> int:

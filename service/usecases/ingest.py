@@ -67,6 +67,8 @@ class Ingest:
 
     def _point(self, event: TrialPoint) -> None:
         trial = self._trials[event.trial_id]
+        if self._is_held(trial):
+            return
         if trial.attempt != self.study.attempt:
             raise TransitionRefused(
                 f"trial {trial.id} has not started in attempt {self.study.attempt}"
@@ -77,6 +79,10 @@ class Ingest:
 
     def _started(self, event: TrialStarted) -> None:
         trial = self._trials[event.trial_id]
+        if self._is_held(trial):
+            self.unit.trials.set_started(trial, self.study.attempt, event.environment)
+            self._trials[trial.id] = replace(trial, attempt=self.study.attempt)
+            return
         if not self.unit.events.first(trial.key, self.study.attempt, event.number):
             return
         if trial.state is not TrialState.RUNNING:
@@ -103,7 +109,9 @@ class Ingest:
 
     def _ended(self, event: TrialEnded) -> None:
         trial = self._trials[event.trial_id]
-        if not self.unit.events.first(trial.key, self.study.attempt, event.number):
+        if self._is_held(trial) or not self.unit.events.first(
+            trial.key, self.study.attempt, event.number
+        ):
             return
         after = TrialState(event.outcome)
         failure = event.failure
@@ -112,6 +120,15 @@ class Ingest:
         self.ledger.trial(trial, after, event.message, failure=failure)
         self._note(trial, replace(self._known(trial), worker_seconds=event.worker_seconds))
         self._trials[trial.id] = replace(trial, state=after, ended_at=event.at)
+
+    def _is_held(self, trial: TrialRecord) -> bool:
+        """Whether a person stopped the trial in this attempt: what its process still says is void.
+
+        Resumed, it is queued for the next attempt, which tells of it from its checkpoint on.
+        """
+        stopped = trial.state in (TrialState.PAUSED, TrialState.CANCELLED)
+        resumed = trial.state is TrialState.QUEUED and trial.attempt == self.study.attempt
+        return stopped or resumed
 
     def _study_ended(self, event: StudyEnded) -> None:
         """Whatever the driver says: with every trial ended the study is done, else it is not."""

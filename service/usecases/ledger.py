@@ -55,6 +55,10 @@ class Ledger:
         self._unit.comparisons.set_state(comparison.id, after, reason=reason, at=self._at)
         self._note("comparison", comparison.id, comparison.state, after, reason)
 
+    def remark(self, comparison: ComparisonRecord, reason: str) -> None:
+        """Note a change of the comparison that is not one of state."""
+        self._note("comparison", comparison.id, comparison.state, comparison.state, reason)
+
     def study(self, study: StudyRecord, after: StudyState, reason: str = "") -> None:
         """Change a study's state."""
         transitions.check(study.state, after)

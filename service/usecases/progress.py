@@ -31,6 +31,7 @@ from service.usecases.queueing import queue_study
 from service.usecases.results import read_results
 
 ACTOR = "service"
+_AT_REST = ENDED_STUDIES | {StudyState.PAUSED}
 
 Scoring = Callable[[ComparisonResults, Catalogue, datetime], Report]
 """Makes the report of a comparison."""
@@ -58,11 +59,16 @@ class Fail:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """Everything that has not ended is paused."""
+
+
+@dataclass(frozen=True, slots=True)
 class CloseCancelled:
     """The last study of a comparison that is being cancelled has ended."""
 
 
-Step = QueueFinals | Finish | Fail | CloseCancelled
+Step = QueueFinals | Finish | Fail | Rest | CloseCancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +117,13 @@ class Progress:
         all_ended = all(study.state in ENDED_STUDIES for study in studies)
         if comparison.state is ComparisonState.CANCELLING:
             return CloseCancelled() if all_ended else None
+        if comparison.state is ComparisonState.PAUSED:
+            return None
         if finals := self._finals(unit, comparison, studies):
             return QueueFinals(finals)
         if not all_ended:
-            return None
+            resting = all(study.state in _AT_REST for study in studies)
+            return Rest() if resting else None
         return self._ending(unit, comparison, studies)
 
     def _finals(
@@ -182,6 +191,10 @@ class Progress:
                 ledger.comparison(comparison, ComparisonState.FINISHED)
             case Fail(reason=reason):
                 ledger.comparison(comparison, ComparisonState.FAILED, reason)
+            case Rest():
+                ledger.comparison(
+                    comparison, ComparisonState.PAUSED, "all that is left to run is paused"
+                )
             case CloseCancelled():
                 ledger.comparison(comparison, ComparisonState.CANCELLED, comparison.reason)
             case _:
@@ -203,7 +216,8 @@ def _has_finals(studies: tuple[StudyRecord, ...], problem: str) -> bool:
 def _why(studies: tuple[StudyRecord, ...], trials: tuple[TrialRecord, ...]) -> str:
     """The first reason that a study or a trial gives, in a sentence about the whole."""
     reasons = [study.reason for study in studies if study.state is StudyState.FAILED]
-    reasons += [trial.message for trial in trials if trial.state is TrialState.FAILED]
+    for state in (TrialState.FAILED, TrialState.CANCELLED):
+        reasons += [trial.message for trial in trials if trial.state is state]
     first = next(filter(None, reasons), "every trial of the search diverged")
     in_finals = any(study.kind is StudyKind.FINALS for study in studies)
     where = "no run of the finals ended well" if in_finals else "no trial of the search ended well"

@@ -105,12 +105,14 @@ class Queue:
 
         self._close(study, close)
 
-    def cancelled(self, study: StudyRecord) -> None:
-        """Close a study that was to be cancelled and whose driver is gone."""
+    def stopped(self, study: StudyRecord) -> None:
+        """Close a study that was to be cancelled or paused and whose driver is gone."""
 
         def close(unit: UnitOfWork, ledger: Ledger, current: StudyRecord) -> None:
             if current.state is StudyState.CANCELLING:
                 endings.cancel(unit, ledger, current, current.reason)
+            elif current.state is StudyState.PAUSING:
+                endings.hold(unit, ledger, current)
 
         self._close(study, close)
 

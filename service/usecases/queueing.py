@@ -32,6 +32,7 @@ def queue_study(
         reason="",
         attempt=0,
         fruitless=0,
+        excused=0,
         reached=0,
         trials=len(planned.trials),
         cpus=resources.cpus,

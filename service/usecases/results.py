@@ -44,4 +44,5 @@ def read_results(
         spec=comparison.spec,
         trials=tuple(result(trial) for trial in trials),
         complete=complete,
+        cancelled=comparison.cancelled,
     )

@@ -11,7 +11,7 @@ from service.contracts.events import (
     StudyEnded,
 )
 from service.contracts.plan import PlannedStudy, PlannedTrial, StudyAssignment
-from service.contracts.states import ENDED_TRIALS, StudyState
+from service.contracts.states import ENDED_TRIALS, StudyState, TrialState
 from service.domain.errors import Forbidden, NotFound, StaleAttempt
 from service.domain.planning import study_assignment
 from service.domain.ports import Clock, UnitOfWork, Units
@@ -25,6 +25,7 @@ from service.usecases.progress import Progress
 
 ACTOR = "driver"
 _TAKEN = (StudyState.SUBMITTED, StudyState.RUNNING)
+_NOT_TO_RUN = ENDED_TRIALS | {TrialState.PAUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Studies:
         return claim
 
     def assignment(self, study_id: str, *, attempt: int) -> StudyAssignment:
-        """The study's trials that have not ended, for the current attempt.
+        """The study's trials that have not ended and are not paused, for the current attempt.
 
         Raises:
             NotFound: Where there is no such study.
@@ -86,7 +87,7 @@ class Studies:
             planned,
             comparison_id=comparison.id,
             attempt=attempt,
-            ended={trial.number for trial in trials if trial.state in ENDED_TRIALS},
+            ended={trial.number for trial in trials if trial.state in _NOT_TO_RUN},
         )
 
     def record(self, study_id: str, batch: EventBatch) -> EventReceipt:
@@ -112,7 +113,7 @@ class Studies:
         return EventReceipt(accepted=len(batch.events))
 
     def heartbeat(self, study_id: str, beat: Heartbeat) -> HeartbeatReply:
-        """Note that the driver lives; no trial is ended by the reply yet.
+        """Note that the driver lives; the reply names the trials that it must not run.
 
         Raises:
             NotFound: Where there is no such study.
@@ -120,7 +121,7 @@ class Studies:
         """
         with self.units.write() as unit:
             if unit.studies.beat(study_id, beat.attempt, at=self.clock.now()):
-                return HeartbeatReply()
+                return _orders(unit, study_id)
             comparison, study = _locked(unit, study_id)
             if _repeats_end(study, beat.attempt):
                 return HeartbeatReply()
@@ -128,7 +129,7 @@ class Studies:
                 raise _stale(study, beat.attempt)
             with Ledger(unit, comparison.id, actor=ACTOR, clock=self.clock) as ledger:
                 self._heard(unit, ledger, study)
-        return HeartbeatReply()
+            return _orders(unit, study_id)
 
     def _heard(self, unit: UnitOfWork, ledger: Ledger, study: StudyRecord) -> StudyRecord:
         """Note a sign of life; the first one of an attempt means that it runs."""
@@ -136,6 +137,14 @@ class Studies:
             ledger.study(study, StudyState.RUNNING)
         unit.studies.beat(study.id, study.attempt, at=self.clock.now())
         return replace(study, state=StudyState.RUNNING)
+
+
+def _orders(unit: UnitOfWork, study_id: str) -> HeartbeatReply:
+    """What the driver of a study is to stop; told with every heartbeat, as words get lost."""
+    return HeartbeatReply(
+        cancel=unit.trials.in_state(study_id, TrialState.CANCELLED),
+        pause=unit.trials.in_state(study_id, TrialState.PAUSED),
+    )
 
 
 def _found(unit: UnitOfWork, study_id: str) -> StudyRecord:

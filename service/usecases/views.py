@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.contracts.states import ENDED_COMPARISONS, ENDED_TRIALS, StudyKind, TrialState
+from service.contracts.states import (
+    ENDED_COMPARISONS,
+    ENDED_TRIALS,
+    ComparisonState,
+    StudyKind,
+    TrialState,
+)
 from service.contracts.views import ComparisonView, ContenderProgress, StudyView, TrialView
 from service.domain.ports import UnitOfWork
 from service.domain.records import (
@@ -15,6 +21,7 @@ from service.domain.records import (
     TrialTally,
 )
 
+_PACED = (ComparisonState.QUEUED, ComparisonState.RUNNING, ComparisonState.CANCELLING)
 _PACE_FROM = 0.02
 """Share of the work from which on the pace says something."""
 
@@ -89,7 +96,9 @@ def _contender_progress(
     tallies = [tally for tally in around.tallies if tally.contender == label]
     ended = [tally for tally in tallies if tally.state in ENDED_TRIALS]
     budget = comparison.spec.budget.epochs
-    trials = sum(tally.trials for tally in tallies) + _finals_to_come(comparison, around)
+    cancelled = label in comparison.cancelled
+    to_come = 0 if cancelled else _finals_to_come(comparison, around)
+    trials = sum(tally.trials for tally in tallies) + to_come
     epochs_done = sum(tally.trials for tally in ended) * budget + sum(
         tally.epochs_done for tally in tallies if tally.state not in ENDED_TRIALS
     )
@@ -109,6 +118,8 @@ def _contender_progress(
         failed=counted(TrialState.FAILED),
         best_loss=min(losses, default=None),
         worker_seconds=sum(tally.worker_seconds for tally in tallies),
+        paused=counted(TrialState.PAUSED),
+        cancelled=cancelled,
     )
 
 
@@ -121,8 +132,8 @@ def _finals_to_come(comparison: ComparisonRecord, around: _Around) -> int:
 
 
 def seconds_left(comparison: ComparisonRecord, progress: float, *, now: datetime) -> float | None:
-    """What is left at the pace so far; None before there is a pace, and after the end."""
-    if comparison.started_at is None or comparison.state in ENDED_COMPARISONS:
+    """What is left at the pace so far; None before there is one, in a pause and at the end."""
+    if comparison.started_at is None or comparison.state not in _PACED:
         return None
     if progress < _PACE_FROM:
         return None

@@ -263,7 +263,7 @@ def test_a_watched_comparison_survives_a_restart_of_the_web(site: Site) -> None:
         watcher.start()
         assert display.shown.wait(10)
     assert display.missed.wait(10)
-    site.service.comparisons.cancel(
+    site.service.control.cancel(
         view.id, actor=site.service.keys.authenticate(site.keys[Role.ADMIN])
     )
     with serving(site.service, port=int(url.rsplit(":", 1)[1])):

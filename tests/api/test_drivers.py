@@ -29,7 +29,10 @@ def test_a_driver_gets_its_trials_and_reports_them(site: Site, driver: Driver) -
     trial = assigned.trials[0].trial_id
     answer = http.post(driver.path("events"), content=batch(1, trial, 0, 1))
     assert answer.json() == {"accepted": 3}
-    assert http.post(driver.path("heartbeat"), json={"attempt": 1}).json() == {"cancel": []}
+    assert http.post(driver.path("heartbeat"), json={"attempt": 1}).json() == {
+        "cancel": [],
+        "pause": [],
+    }
     (series,) = site.service.trials.series(assigned.comparison_id)
     assert series.epoch == (0, 1)
     curves = site.asker().get(f"/v1/comparisons/{assigned.comparison_id}/metrics").json()

@@ -82,7 +82,7 @@ def test_a_listener_sees_changes_and_points_as_they_come(site: Site, address: st
 
 def test_a_listener_that_comes_back_gets_what_it_missed_once(site: Site, address: str) -> None:
     comparison = create(site)
-    site.service.comparisons.cancel(
+    site.service.control.cancel(
         comparison, actor=site.service.keys.authenticate(site.keys[Role.ADMIN])
     )
     whole = site.service.comparisons.changes(comparison)

@@ -21,6 +21,7 @@ class StudyService:
     Attributes:
         assignment: What it hands out.
         cancel: The trials that it wants to be ended.
+        pause: The trials that it wants to be held.
         away: While true, every call is answered 503.
         dismissing: A status that every call is answered with, if any.
         deaf: How many batches it will take without the driver getting the answer.
@@ -30,6 +31,7 @@ class StudyService:
     def __init__(self) -> None:
         self.assignment: StudyAssignment | None = None
         self.cancel: tuple[str, ...] = ()
+        self.pause: tuple[str, ...] = ()
         self.away = False
         self.dismissing: int | None = None
         self.deaf = 0
@@ -51,7 +53,7 @@ class StudyService:
             case "GET", "assignment" if self.assignment is not None:
                 return 200, self.assignment.model_dump_json()
             case "POST", "heartbeat":
-                return 200, HeartbeatReply(cancel=self.cancel).model_dump_json()
+                return 200, HeartbeatReply(cancel=self.cancel, pause=self.pause).model_dump_json()
             case "POST", "events":
                 return self._take(EventBatch.model_validate_json(body))
             case _:

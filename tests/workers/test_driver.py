@@ -2,10 +2,11 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
-from service.contracts.events import StudyEnded, TrialEnded, TrialStarted
+from service.contracts.events import StudyEnded, TrialEnded, TrialPoint, TrialStarted
 from service.contracts.plan import StudyAssignment
 from service.contracts.states import StudyKind
 from tests.support.plugin_packages import fresh_package, install, install_entries
@@ -139,6 +140,30 @@ def test_a_trial_that_the_heartbeat_cancels_ends_and_the_others_go_on(service, s
     ended = [event.trial_id for event in service.events if isinstance(event, TrialEnded)]
     assert ended == ["c-t1"]
     assert len(service.steps("c-t1")) == 61
+
+
+def test_a_paused_trial_stops_and_the_next_attempt_goes_on_as_if_nothing_had_been(
+    service, settings, tmp_path
+):
+    service.assignment = assignment(trials=1, epochs=60)
+    drive(replace(settings, storage=tmp_path / "undisturbed"), in_this_process)
+    undisturbed = losses(service)
+    service.events.clear()
+    service.pause = ("c-t0",)
+    assert drive(settings, in_this_process) == FINISHED
+    assert not [event for event in service.events if isinstance(event, TrialEnded)]
+    assert len(losses(service)) < 61
+    service.pause = ()
+    service.events.clear()
+    assert drive(settings, in_this_process) == FINISHED
+    assert losses(service) == undisturbed
+    assert len(undisturbed) == 61
+
+
+def losses(service):
+    """The training loss of each epoch that was told of."""
+    told = [event.point for event in service.events if isinstance(event, TrialPoint)]
+    return {point.epoch: point.train_loss for point in told}
 
 
 def test_a_search_that_breaks_fails_the_study_with_the_reason(service, settings, caplog):

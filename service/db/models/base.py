@@ -48,5 +48,6 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads it from the class)
         datetime: Utc,
         dict[str, Any]: Json,
+        list[str]: Json,
         float: Double,
     }

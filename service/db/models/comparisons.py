@@ -28,6 +28,7 @@ class Comparison(Base):
     verdict: Mapped[str | None]
     spec: Mapped[dict[str, Any]]
     seeds: Mapped[dict[str, Any]]
+    cancelled: Mapped[list[str]] = mapped_column(server_default="[]")
 
 
 class Change(Base):

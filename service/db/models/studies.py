@@ -25,6 +25,7 @@ class Study(Base):
     reason: Mapped[str]
     attempt: Mapped[int]
     fruitless: Mapped[int]
+    excused: Mapped[int] = mapped_column(server_default="0")
     reached: Mapped[int]
     trials: Mapped[int]
     cpus: Mapped[float]

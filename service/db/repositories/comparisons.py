@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.contracts.plan import Seeds
@@ -39,6 +39,7 @@ class Comparisons:
                 verdict=record.verdict,
                 spec=record.spec.model_dump(mode="json"),
                 seeds=record.seeds.model_dump(mode="json"),
+                cancelled=list(record.cancelled),
             )
         )
 
@@ -85,10 +86,14 @@ class Comparisons:
         """Write a state that the state table allows, and when it began or ended."""
         values: dict[str, object] = {"state": state, "reason": reason}
         if state is ComparisonState.RUNNING:
-            values["started_at"] = at
+            values["started_at"] = func.coalesce(Comparison.started_at, at)
         if state in ENDED_COMPARISONS:
             values["ended_at"] = at
         self._update(comparison_id, values)
+
+    def set_cancelled(self, comparison_id: str, contenders: Sequence[str]) -> None:
+        """Write which contenders were cancelled."""
+        self._update(comparison_id, {"cancelled": list(contenders)})
 
     def set_verdict(self, comparison_id: str, verdict: str) -> None:
         """Write the verdict's sentence."""
@@ -183,4 +188,5 @@ def _record(row: Comparison) -> ComparisonRecord:
         verdict=row.verdict,
         spec=ComparisonSpec.model_validate(row.spec),
         seeds=Seeds.model_validate(row.seeds),
+        cancelled=tuple(row.cancelled),
     )

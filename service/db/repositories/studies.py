@@ -11,7 +11,7 @@ from service.contracts.states import ENDED_STUDIES, StudyKind, StudyState
 from service.db.models import Comparison, Study
 from service.domain.records import StudyRecord
 
-_LIVE = (StudyState.SUBMITTED, StudyState.RUNNING, StudyState.CANCELLING)
+_LIVE = (StudyState.SUBMITTED, StudyState.RUNNING, StudyState.PAUSING, StudyState.CANCELLING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,11 @@ class Studies:
         values = {"fruitless": fruitless, "reached": reached}
         self.session.execute(update(Study).where(Study.id == study_id).values(values))
 
+    def excuse(self, study_id: str) -> None:
+        """Count one attempt more that spends nothing."""
+        values = {"excused": Study.excused + 1}
+        self.session.execute(update(Study).where(Study.id == study_id).values(values))
+
     def beat(self, study_id: str, attempt: int, *, at: datetime) -> bool:
         """Note a sign of life; False where that attempt is not running."""
         return self._guarded(
@@ -143,6 +148,7 @@ def _record(row: Study) -> StudyRecord:
         reason=row.reason,
         attempt=row.attempt,
         fruitless=row.fruitless,
+        excused=row.excused,
         reached=row.reached,
         trials=row.trials,
         cpus=row.cpus,

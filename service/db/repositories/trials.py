@@ -84,6 +84,15 @@ class Trials:
             identity: step for identity, step in self.session.execute(query) if step is not None
         }
 
+    def in_state(self, study_id: str, state: TrialState) -> tuple[str, ...]:
+        """The ids of a study's trials in a state, by number."""
+        query = (
+            select(Trial.id)
+            .where(Trial.study_id == study_id, Trial.state == state)
+            .order_by(Trial.number)
+        )
+        return tuple(self.session.scalars(query))
+
     def stamp(self, comparison_id: str) -> tuple[int, float, float]:
         """Sums over a comparison's figures that move whenever a trial has a new point."""
         query = select(

@@ -27,9 +27,11 @@ class Findings:
     """All contenders in the order of the spec."""
     out: tuple[str, ...]
     """Those of whose search nothing ended well, through their own doing."""
+    cancelled: tuple[str, ...]
+    """Those that a person cancelled."""
     target: Target
     pairs: tuple[Pair, ...]
-    """The pairs among those that are not out."""
+    """The pairs among those that take part."""
     verdict: Verdict
     leader: str | None
     """Who has the best median of the outcome; None before anyone has one."""
@@ -51,8 +53,9 @@ class Findings:
 
     @property
     def active(self) -> tuple[str, ...]:
-        """The contenders that are not out."""
-        return tuple(name for name in self.contenders if name not in self.out)
+        """The contenders that take part: neither out nor cancelled."""
+        left = {*self.out, *self.cancelled}
+        return tuple(name for name in self.contenders if name not in left)
 
     def pair(self, one: str, other: str) -> Pair | None:
         """The pair of two contenders, whichever comes first."""

@@ -91,7 +91,7 @@ def _findings(results: ComparisonResults, catalogue: Catalogue, problem: str) ->
             trials_of(results, problem, StudyKind.FINALS, contender.label), metric
         )
         for contender in spec.contenders
-        if contender.label not in out
+        if contender.label not in (*out, *results.cancelled)
     }
     target = _target(spec, runs)
     pairs = _pairs(spec, runs, target.value)
@@ -107,6 +107,7 @@ def _findings(results: ComparisonResults, catalogue: Catalogue, problem: str) ->
         titles=titles(spec, catalogue),
         contenders=contenders,
         out=out,
+        cancelled=results.cancelled,
         target=target,
         pairs=pairs,
         verdict=verdict,
@@ -121,10 +122,11 @@ def _findings(results: ComparisonResults, catalogue: Catalogue, problem: str) ->
 
 
 def _out(results: ComparisonResults, problem: str) -> tuple[str, ...]:
-    """The contenders of whose search every trial diverged or failed by their own doing."""
+    """Contenders, none cancelled, of whose search every trial diverged or failed by itself."""
     searches = {
         contender.label: trials_of(results, problem, StudyKind.TUNING, contender.label)
         for contender in results.spec.contenders
+        if contender.label not in results.cancelled
     }
     return tuple(
         name for name, trials in searches.items() if trials and all(map(own_failure, trials))

@@ -24,16 +24,15 @@ def _said(findings: Findings) -> str:
     reports = [findings.contenders[name] for name in findings.active]
     winner = findings.verdict.winner
     if not reports:
-        return "No winner: nothing of any contender's search ended well, so there are no finals."
+        return _nobody_left(findings)
     if findings.leader is None:
         return _no_figures(findings)
     if len(findings.contenders) == 1:
         return f"{_alone(findings, findings.leader)}; {_cost(findings, findings.leader)}."
     if len(reports) == 1:
-        others = _names(findings, findings.out)
         return (
             f"No verdict: {findings.title(findings.leader)} is the only contender left, for "
-            f"nothing in the search of {others} ended well; {_cost(findings, findings.leader)}."
+            f"{_departed(findings)}; {_cost(findings, findings.leader)}."
         )
     if winner is not None:
         return _won(findings, winner)
@@ -42,6 +41,23 @@ def _said(findings: Findings) -> str:
     ):
         return _nobody_reached(findings, findings.leader)
     return _undecided(findings, findings.leader)
+
+
+def _nobody_left(findings: Findings) -> str:
+    if findings.cancelled:
+        return f"No winner: {_departed(findings)}, so nobody is left."
+    return "No winner: nothing of any contender's search ended well, so there are no finals."
+
+
+def _departed(findings: Findings) -> str:
+    """Why contenders take no part: ``nothing in the search of Adam ended well``."""
+    parts = []
+    if findings.out:
+        parts.append(f"nothing in the search of {_names(findings, findings.out)} ended well")
+    if findings.cancelled:
+        verb = "was" if len(findings.cancelled) == 1 else "were"
+        parts.append(f"{_names(findings, findings.cancelled)} {verb} cancelled")
+    return " and ".join(parts)
 
 
 def _no_figures(findings: Findings) -> str:

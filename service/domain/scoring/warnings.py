@@ -36,6 +36,7 @@ def _searches(findings: Findings, tuning: Sequence[TrialResult]) -> Iterator[str
     completed = {
         name: sum(counts(trial) for trial in tuning if trial.contender == name)
         for name in findings.contenders
+        if name not in findings.cancelled
     }
     if len(set(completed.values())) > 1:
         each = numbers.listed([f"{findings.title(name)} {completed[name]}" for name in completed])
@@ -45,6 +46,10 @@ def _searches(findings: Findings, tuning: Sequence[TrialResult]) -> Iterator[str
 def _contenders(findings: Findings) -> Iterator[str]:
     for name, report in findings.contenders.items():
         title = findings.title(name)
+        if name in findings.cancelled:
+            lost = "; nothing is measured against the baseline" if name == findings.baseline else ""
+            yield f"{title} was cancelled and takes no part in the verdict{lost}"
+            continue
         if name in findings.out:
             yield f"{title} is out: none of its {report.tuning.trials} tuning trials ended well"
         for setting in report.at_bounds:

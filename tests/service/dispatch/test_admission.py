@@ -31,6 +31,7 @@ def a_study(
         reason="",
         attempt=0,
         fruitless=0,
+        excused=0,
         reached=0,
         trials=trials,
         cpus=cpus,

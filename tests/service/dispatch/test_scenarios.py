@@ -229,7 +229,7 @@ def test_a_cancelled_study_on_an_unreachable_machine_is_closed_at_last(
     plane.tick()
     plane.driver().beat()
     plane.cluster.stubborn = True
-    plane.service.comparisons.cancel(comparison_id, actor=PERSON)
+    plane.service.control.cancel(comparison_id, actor=PERSON)
     plane.wait(15)
     assert plane.states(comparison_id)[0] == "cancelling"
     plane.wait(15)

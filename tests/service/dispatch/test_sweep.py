@@ -84,7 +84,7 @@ def test_cancelled_and_failed_ones_go_as_well(plane: ControlPlane, ending: str) 
     folder = a_checkpoint(plane, comparison_id)
     plane.tick()
     if ending == "cancelled":
-        plane.service.comparisons.cancel(comparison_id, actor=PERSON)
+        plane.service.control.cancel(comparison_id, actor=PERSON)
     for _ in range(30):
         end_jobs(plane)
         plane.tick(1)

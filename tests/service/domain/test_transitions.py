@@ -16,19 +16,23 @@ from service.domain.errors import TransitionRefused
 from service.domain.transitions import State, allowed, check
 
 COMPARISON = {
-    "queued": "running failed cancelling",
-    "running": "finished failed cancelling",
+    "queued": "running paused failed cancelling",
+    "running": "paused finished failed cancelling",
+    "paused": "queued running cancelling",
     "cancelling": "cancelled",
 }
 STUDY = {
-    "queued": "submitted failed cancelling cancelled",
-    "submitted": "running queued failed cancelling",
-    "running": "finished failed queued cancelling",
+    "queued": "submitted paused failed cancelling cancelled",
+    "submitted": "running queued pausing failed cancelling",
+    "running": "finished failed queued pausing paused cancelling",
+    "pausing": "paused queued cancelling",
+    "paused": "queued cancelled",
     "cancelling": "cancelled",
 }
 TRIAL = {
-    "queued": "running failed cancelled",
-    "running": "queued finished diverged failed cancelled",
+    "queued": "running paused failed cancelled",
+    "running": "queued paused finished diverged failed cancelled",
+    "paused": "queued failed cancelled",
 }
 
 

@@ -81,7 +81,7 @@ def test_a_contender_that_always_diverges_is_left_out_of_the_finals(plane: Contr
 
 def test_cancelling_a_waiting_comparison_ends_it_at_once(plane_on_both: ControlPlane) -> None:
     comparison_id = plane_on_both.submit()
-    view = plane_on_both.service.comparisons.cancel(comparison_id, actor=PERSON)
+    view = plane_on_both.service.control.cancel(comparison_id, actor=PERSON)
     assert view.state is ComparisonState.CANCELLED
     assert view.reason == "cancelled by ada"
     trials = plane_on_both.service.trials.of(comparison_id)
@@ -95,7 +95,7 @@ def test_cancelling_a_running_comparison_stops_its_job_first(plane: ControlPlane
     plane.tick()
     driver = plane.driver()
     driver.beat()
-    view = plane.service.comparisons.cancel(comparison_id, actor=PERSON)
+    view = plane.service.control.cancel(comparison_id, actor=PERSON)
     assert view.state is ComparisonState.CANCELLING
     assert plane.states(comparison_id) == ["cancelling", "cancelled"]
     plane.tick()
@@ -107,9 +107,9 @@ def test_cancelling_a_running_comparison_stops_its_job_first(plane: ControlPlane
 
 def test_cancelling_twice_is_cancelling_once(plane: ControlPlane) -> None:
     comparison_id = plane.submit()
-    plane.service.comparisons.cancel(comparison_id, actor=PERSON)
+    plane.service.control.cancel(comparison_id, actor=PERSON)
     before = plane.service.comparisons.changes(comparison_id)
-    plane.service.comparisons.cancel(comparison_id, actor=PERSON)
+    plane.service.control.cancel(comparison_id, actor=PERSON)
     assert plane.service.comparisons.changes(comparison_id) == before
 
 
@@ -117,7 +117,7 @@ def test_what_has_finished_cannot_be_cancelled(plane: ControlPlane) -> None:
     comparison_id = plane.submit()
     run_to_the_end(plane, comparison_id)
     with pytest.raises(TransitionRefused, match="finished"):
-        plane.service.comparisons.cancel(comparison_id, actor=PERSON)
+        plane.service.control.cancel(comparison_id, actor=PERSON)
 
 
 def test_finals_are_queued_once_however_often_it_is_asked(

@@ -82,8 +82,8 @@ def test_another_keys_holder_may_use_the_same_word(plane_on_both: ControlPlane) 
     first = comparisons.create(SPEC, actor=PERSON, idempotency_key="k")
     assert comparisons.create(SPEC, actor=namesake, idempotency_key="k").id != first.id
     with pytest.raises(Forbidden, match="'ada'"):
-        comparisons.cancel(first.id, actor=namesake)
-    comparisons.cancel(first.id, actor=replace(namesake, role=Role.ADMIN))
+        plane_on_both.service.control.cancel(first.id, actor=namesake)
+    plane_on_both.service.control.cancel(first.id, actor=replace(namesake, role=Role.ADMIN))
 
 
 def test_what_cannot_be_run_is_not_stored(plane: ControlPlane) -> None:
@@ -105,7 +105,7 @@ def test_pages_hold_every_comparison_once_newest_first(plane_on_both: ControlPla
         if cursor is None:
             break
     assert seen == made[::-1]
-    comparisons.cancel(made[2], actor=PERSON)
+    plane_on_both.service.control.cancel(made[2], actor=PERSON)
     cancelled = comparisons.page(state=ComparisonState.CANCELLED)
     assert [view.id for view in cancelled.items] == [made[2]]
     with pytest.raises(NotFound):
