@@ -64,6 +64,12 @@ def _centred(random: np.random.Generator) -> dict[str, npt.NDArray[Any]]:
     }
 
 
+def _centred_and_thinned(random: np.random.Generator) -> dict[str, npt.NDArray[Any]]:
+    """As many thinned rows as others, so that there are batches of them."""
+    thinned = {f"thinned_{part}": rows for part, rows in _centred(random).items()}
+    return _centred(random) | thinned
+
+
 def _digits(random: np.random.Generator) -> dict[str, npt.NDArray[Any]]:
     return {
         "train": _bytes(random, TRAIN, 784),
@@ -87,7 +93,7 @@ FORMATS: Mapping[str, Callable[[np.random.Generator], dict[str, npt.NDArray[Any]
     "fashion-mnist": _labelled(28, 28),
     "cifar10": _labelled(3, 32, 32),
     "faces": _centred,
-    "faces-like": _centred,
+    "faces-like": _centred_and_thinned,
     "curves": _rows(784),
     "curves-like": _rows(784),
     "mnist-5k": _digits,

@@ -3,9 +3,11 @@
 From each of the 400 pictures 414 patches of 25 × 25: turned by −90 to 90 degrees, 1.4 to 1.8 pixels
 of the picture to one of the patch, after a [1 2 1] / 4 blur on both axes. Each patch has zero mean;
 one number scales all of them, so that the training patches' pixels have unit variance on average.
+Each 25th patch is kept a second time, for the smaller problem.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ PATCH_SIDE = 25
 PICTURES_OF_A_PERSON = 10
 TRAINING_PEOPLE, TEST_PEOPLE = range(25), range(30, 40)
 """People 1 to 25 and 31 to 40, counted from 0."""
+THINNED = 25
+"""Of so many patches one is among the thinned ones, which hold every person and picture."""
 _KEY = "faces"
 _PIXELS_SHA256 = "b119468c2f13775df12d3950e7c96644811647a6e10d30617777f245bf9b2f8b"
 """Of the 400 pictures' pixels, picture by picture and each column by column, as in the file."""
@@ -45,22 +49,27 @@ def faces_like(
 
     def read(files: Sequence[Path]) -> Arrays:
         (path,) = files
-        return make_patches(read_pictures(path, pixels_sha256), patches)
+        return with_thinned(make_patches(read_pictures(path, pixels_sha256), patches))
 
     def rows(people: range) -> int:
         return len(people) * PICTURES_OF_A_PERSON * patches
 
-    pixels = PATCH_SIDE**2
+    def layout(rows: int) -> Layout:
+        return Layout("float32", (rows, PATCH_SIDE**2))
+
+    train, test = rows(TRAINING_PEOPLE), rows(TEST_PEOPLE)
     return DataSet(
         name="faces-like",
         title="turned and scaled patches of the Olivetti pictures, like FACES",
-        version=1,
+        version=2,
         sources=(source,),
         made=True,
         read=read,
         layout={
-            "train": Layout("float32", (rows(TRAINING_PEOPLE), pixels)),
-            "test": Layout("float32", (rows(TEST_PEOPLE), pixels)),
+            "train": layout(train),
+            "test": layout(test),
+            "thinned_train": layout(math.ceil(train / THINNED)),
+            "thinned_test": layout(math.ceil(test / THINNED)),
         },
     )
 
@@ -102,6 +111,12 @@ def make_patches(pictures: npt.NDArray[np.uint8], patches: int) -> Arrays:
     train *= scale
     test *= scale
     return {"train": train, "test": test}
+
+
+def with_thinned(patches: Arrays) -> Arrays:
+    """The patches, and some of them in files of their own, which are mapped at once."""
+    thinned = {f"thinned_{part}": rows[::THINNED] for part, rows in patches.items()}
+    return {**patches, **thinned}
 
 
 def blur(pictures: npt.NDArray[np.uint8]) -> Floats:

@@ -28,7 +28,6 @@ class Autoencoder:
         data: The data set, by its name in ``workers.data``.
         train: The name of the training pictures in it, an array of shape (rows, ...).
         test: The name of the test pictures.
-        every: Pictures from one that is taken to the next; 1 takes them all.
         source: Gives the arrays.
     """
 
@@ -37,7 +36,6 @@ class Autoencoder:
     data: str
     train: str = "train"
     test: str = "test"
-    every: int = 1
     source: Source = arrays
 
     def build_model(self) -> nn.Module:
@@ -48,8 +46,8 @@ class Autoencoder:
         """Pictures as rows of pixels, float32; bytes become numbers in [0, 1]."""
         found = self.source(self.data)
         return Splits(
-            train=reconstruction(found[self.train][:: self.every], device),
-            test=reconstruction(found[self.test][:: self.every], device),
+            train=reconstruction(found[self.train], device),
+            test=reconstruction(found[self.test], device),
         )
 
 
@@ -100,7 +98,8 @@ def faces_like_4k_autoencoder(source: Source = arrays) -> GaussianAutoencoder:
         name="faces-like-4k-autoencoder",
         widths=FACES_LIKE_4K_WIDTHS,
         data="faces-like",
-        every=25,
+        train="thinned_train",
+        test="thinned_test",
         source=source,
     )
 

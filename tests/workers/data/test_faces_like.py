@@ -15,6 +15,7 @@ from workers.data.faces_like import (
     make_patches,
     mean_variance,
     read_pictures,
+    with_thinned,
 )
 from workers.data.source import Source
 
@@ -83,6 +84,12 @@ def test_they_are_the_same_each_time_and_people_are_kept_apart(pictures) -> None
     other = pictures.copy()
     other[250:300] = 0  # people 26 to 30 are in neither
     assert np.array_equal(found["test"], make_patches(other, 2)["test"])
+
+
+def test_each_25th_patch_is_kept_a_second_time_from_every_picture(pictures) -> None:
+    found = with_thinned(make_patches(pictures, 50))
+    assert np.array_equal(found["thinned_train"], found["train"][::25])
+    assert found["thinned_test"].shape == (10 * 10 * 2, 625)
 
 
 def test_the_mean_variance_is_that_of_numpy() -> None:

@@ -113,9 +113,7 @@ class TestFacesLike4k(GaussianSuite):
     name = "faces-like-4k-autoencoder"
     layers = "625-200-100-20-100-200-625"
     batch_size = 207
-
-    def pictures(self, found: Arrays, rows: int) -> npt.NDArray[np.float64]:
-        return super().pictures({self.pixels: found[self.pixels][::25]}, rows)
+    pixels = "thinned_train"
 
 
 @pytest.mark.parametrize("suite", [TestFacesLike, TestFacesLike4k, TestCurvesLike])
