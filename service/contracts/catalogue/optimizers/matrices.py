@@ -85,5 +85,5 @@ SHAMPOO = OptimizerEntry(
             above=0,
         ),
     ),
-    space={"lr": LogRange(log=(3e-4, 3e-2)), "matrix_eps": LogRange(log=(1e-8, 1e-3))},
+    space={"lr": LogRange(log=(3e-4, 3e-1)), "matrix_eps": LogRange(log=(1e-8, 1e-3))},
 )

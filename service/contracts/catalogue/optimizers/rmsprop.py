@@ -27,7 +27,7 @@ RMSPROP = OptimizerEntry(
         momentum(0.0),
         weight_decay(L2),
     ),
-    space={"lr": LogRange(log=(5e-5, 5e-3)), "eps": LogRange(log=(1e-8, 1e-2))},
+    space={"lr": LogRange(log=(3e-4, 3e-2)), "eps": LogRange(log=(1e-8, 1e-2))},
 )
 
 RMSPROP_PAPER = OptimizerEntry(

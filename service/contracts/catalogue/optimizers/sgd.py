@@ -25,7 +25,7 @@ SGD = OptimizerEntry(
         ),
         weight_decay(L2),
     ),
-    space={"lr": LogRange(log=(3e-4, 3e-2))},
+    space={"lr": LogRange(log=(3e-4, 3e-1))},
 )
 
 SGD_PAPER = OptimizerEntry(
@@ -38,5 +38,5 @@ SGD_PAPER = OptimizerEntry(
         momentum(summary="Decay of the moving average of the gradient."),
         weight_decay(L2),
     ),
-    space={"lr": LogRange(log=(3e-3, 3e-1))},
+    space={"lr": LogRange(log=(3e-3, 3.0))},
 )
