@@ -31,5 +31,6 @@ def test_learning_rates_are_searched_over_two_decades_or_more(entry: OptimizerEn
 def test_sgd_as_the_paper_writes_it_searches_steps_as_long_as_torchs() -> None:
     """Its moving average is (1 - momentum) times the heavy ball, momentum 0.9."""
     ours, torchs = ENTRIES["sgd-paper"].space["lr"], ENTRIES["sgd"].space["lr"]
-    assert isinstance(ours, LogRange) and isinstance(torchs, LogRange)
+    assert isinstance(ours, LogRange)
+    assert isinstance(torchs, LogRange)
     assert ours.log == pytest.approx([10 * edge for edge in torchs.log])
