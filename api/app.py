@@ -20,6 +20,7 @@ from api.routes import (
     control,
     health,
     login,
+    logs,
     results,
     studies,
 )
@@ -31,6 +32,7 @@ RESOURCES = (
     comparisons,
     control,
     results,
+    logs,
     studies,
     catalogue,
     cluster,

@@ -61,7 +61,8 @@ class BodyLimit:
 
 
 def _limit(path: str) -> int:
-    return EVENTS_LIMIT if path.startswith("/v1/studies/") and path.endswith("/events") else LIMIT
+    large = path.startswith("/v1/studies/") and path.endswith(("/events", "/logs"))
+    return EVENTS_LIMIT if large else LIMIT
 
 
 def _announced(scope: Scope) -> int:

@@ -30,6 +30,7 @@ from service.usecases.comparisons import Comparisons
 from service.usecases.control import Control
 from service.usecases.endings import AttemptLimits
 from service.usecases.keys import Keys
+from service.usecases.logs import Logs
 from service.usecases.progress import Progress
 from service.usecases.queue import Queue
 from service.usecases.reports import Reports
@@ -60,6 +61,7 @@ class Service:
     reports: Reports
     keys: Keys
     cluster: Cluster
+    logs: Logs
     queue: Queue
     progress: Progress
     engine: Engine
@@ -103,6 +105,7 @@ def assemble(
         reports=Reports(units, catalogue, time, score_results),
         keys=Keys(units, time),
         cluster=Cluster(units, time),
+        logs=Logs(units),
         queue=Queue(units, time, limits),
         progress=progress,
         engine=engine,

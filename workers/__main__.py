@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run_study() -> int:
+    from workers.capture import driver_output
     from workers.driver import BAD_ENVIRONMENT, BadEnvironment, DriverSettings, drive
     from workers.search import run_trials
 
@@ -56,7 +57,7 @@ def _run_study() -> int:
     except BadEnvironment as error:
         print(error, file=sys.stderr)
         return BAD_ENVIRONMENT
-    return drive(settings, run_trials)
+    return drive(settings, run_trials, capture=driver_output)
 
 
 def _run_local(plan: Path, folder: Path) -> int:

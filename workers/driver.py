@@ -5,7 +5,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from service.contracts.catalogue import look
 from service.contracts.events import Event, StudyEnded
 from service.contracts.plan import StudyAssignment
 from workers.context import TrialFolder, TrialPlan, plan_trials
+from workers.log_sender import DRIVER, LogReader, LogSender
 from workers.outbox import NotDelivered, Outbox
 from workers.pulse import Pulse
 from workers.resources import TrialResources
@@ -42,6 +44,7 @@ class Search(Protocol):
         *,
         storage: Path,
         scratch: Path,
+        logs: Path,
         tell: Callable[[Sequence[Event]], None],
     ) -> None:
         """Return when every trial has ended."""
@@ -87,6 +90,7 @@ def drive(
     settings: DriverSettings,
     search: Search,
     *,
+    capture: Callable[[Path], AbstractContextManager[object]] = nullcontext,
     patience_seconds: float = PATIENCE_SECONDS,
     leave: Callable[[int], None] = os._exit,
 ) -> int:
@@ -95,6 +99,7 @@ def drive(
     Args:
         settings: Which study, and where the service is.
         search: Runs the trials.
+        capture: Sends what this process prints to that file, from there to the service.
         patience_seconds: How long the service may be away at the beginning and at the end.
         leave: Ends the process at once, from any thread, when the service dismisses it.
 
@@ -108,7 +113,8 @@ def drive(
     try:
         assignment = _fetch_assignment(client, patience_seconds)
         study = _Study(settings, assignment, client, scratch=scratch, leave=leave)
-        return study.run(search, patience_seconds)
+        with study.logging(capture):
+            return study.run(search, patience_seconds)
     except Dismissed as error:
         logger.error("dismissed: %s", error)
         return DISMISSED
@@ -147,6 +153,17 @@ class _Study:
         self._settings, self._assignment, self._client = settings, assignment, client
         self._scratch, self._leave = scratch, leave
 
+    @contextmanager
+    def logging(self, capture: Callable[[Path], AbstractContextManager[object]]) -> Iterator[None]:
+        """Send what the driver and its trials print; the rest of it goes after the study's end."""
+        reader = LogReader(self._logs, secrets=[self._settings.token])
+        sender = LogSender(reader, self._client.send_logs)
+        try:
+            with capture(self._logs / DRIVER):
+                yield
+        finally:
+            sender.close()
+
     def run(self, search: Search, patience_seconds: float) -> int:
         """Run the trials and deliver all that happened."""
         self._forget_undelivered()
@@ -174,6 +191,7 @@ class _Study:
                 TrialResources.of(self._assignment),
                 storage=self._settings.storage,
                 scratch=self._scratch,
+                logs=self._logs,
                 tell=outbox.report,
             )
         except Exception as error:
@@ -191,6 +209,12 @@ class _Study:
             comparison_id=self._assignment.comparison_id,
             trial_id=trial_id,
         )
+
+    @property
+    def _logs(self) -> Path:
+        """Where this attempt's processes leave what they print."""
+        attempt = f"{self._settings.study_id}-{self._settings.attempt}"
+        return self._settings.storage / self._assignment.comparison_id / "logs" / attempt
 
     @property
     def _outboxes(self) -> Path:

@@ -39,6 +39,7 @@ def run_trials(
     *,
     storage: Path,
     scratch: Path,
+    logs: Path,
     tell: Tell,
 ) -> None:
     """Run the trials on the Ray cluster of this job and tell what happens as it happens.
@@ -51,6 +52,7 @@ def run_trials(
         resources: What each of them gets, and whether one runs at a time.
         storage: Where their checkpoints are, the same on every machine.
         scratch: A folder for Tune's own files.
+        logs: A folder for what they print, the same on every machine.
         tell: Takes events in their order; called in this thread.
 
     Raises:
@@ -63,6 +65,7 @@ def run_trials(
     configuration = {
         "plan": tune.grid_search([trial.model_dump_json() for trial in trials]),
         "storage": str(storage),
+        "logs": str(logs),
         "cpus": resources.cpus,
         "gpus": resources.gpus,
     }

@@ -6,6 +6,7 @@ import httpx
 
 from service.contracts.base import Contract
 from service.contracts.events import Event, EventBatch, Heartbeat, HeartbeatReply
+from service.contracts.logs import LogBatch, LogChunk
 from service.contracts.plan import StudyAssignment
 
 TIMEOUT_SECONDS = 10.0
@@ -55,6 +56,10 @@ class ServiceClient:
     def send_events(self, events: Sequence[Event]) -> None:
         """Hand over a batch of events."""
         self._request("POST", "events", EventBatch(attempt=self._attempt, events=tuple(events)))
+
+    def send_logs(self, chunks: Sequence[LogChunk]) -> None:
+        """Hand over what was printed."""
+        self._request("POST", "logs", LogBatch(attempt=self._attempt, chunks=tuple(chunks)))
 
     def heartbeat(self) -> HeartbeatReply:
         """Give a sign of life; the answer says which trials to end."""

@@ -1,5 +1,6 @@
 """A trial inside a Ray actor that Tune uses again for the next trial."""
 
+import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from pydantic import TypeAdapter
 from ray import tune
 
 from service.contracts.events import Event
+from workers.capture import Capture
 from workers.context import TrialFolder, TrialPlan
 
 if TYPE_CHECKING:
@@ -21,8 +23,8 @@ EVENTS = TypeAdapter(tuple[Event, ...])
 class TrialTrainable(tune.Trainable):
     """Trains one trial after another in the same process, one worker each.
 
-    Its configuration holds ``plan`` (a :class:`TrialPlan` as JSON), ``storage`` (a folder) and
-    what a trial gets, ``cpus`` and ``gpus``; its results hold ``events`` (as JSON).
+    Its configuration holds ``plan`` (a :class:`TrialPlan` as JSON), ``storage`` and ``logs`` (two
+    folders) and what a trial gets, ``cpus`` and ``gpus``; its results hold ``events`` (as JSON).
     """
 
     @classmethod
@@ -32,11 +34,15 @@ class TrialTrainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Get ready for the first trial."""
-        self._trial = _trial(config)
+        logging.getLogger("ray.tune").setLevel(logging.ERROR)  # no words on how to write trainables
+        plan = TrialPlan.model_validate_json(config["plan"])
+        self._output = Capture(Path(config["logs"]) / plan.trial.trial_id)
+        self._trial = _trial(plan, config)
         self._started = False
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Get ready for the next trial."""
+        self._output.close()
         self.setup(new_config)
         return True
 
@@ -49,14 +55,19 @@ class TrialTrainable(tune.Trainable):
             events.extend(self._trial.start())
         while not self._trial.ended and (not events or time.monotonic() < until):
             events.extend(self._trial.advance())
+        if self._trial.ended:
+            self._output.close()
         return {"events": EVENTS.dump_json(tuple(events)).decode(), "done": self._trial.ended}
 
+    def cleanup(self) -> None:
+        """Keep the last of what was printed."""
+        self._output.close()
 
-def _trial(config: dict[str, Any]) -> "Trial":
+
+def _trial(plan: TrialPlan, config: dict[str, Any]) -> "Trial":
     """The trial of a configuration; torch is loaded here, in the actor, not in the driver."""
     from workers.trial import Trial
 
-    plan = TrialPlan.model_validate_json(config["plan"])
     folder = TrialFolder.of(
         Path(config["storage"]), comparison_id=plan.comparison_id, trial_id=plan.trial.trial_id
     )

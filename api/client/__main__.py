@@ -8,6 +8,7 @@ from collections.abc import Callable
 from api.client import commands
 from api.client.client import PATIENCE_SECONDS, Client
 from api.client.errors import ClientError
+from api.client.logs import show_logs
 from service.contracts.states import ComparisonState
 
 EPILOG = """exit codes:
@@ -76,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     report = _add(every, "report", commands.report, "a comparison's verdict")
     _with_id(report)
     report.add_argument("--html", metavar="PATH", help="write it as one self-contained page")
+
+    logs = _add(every, "logs", show_logs, "what a comparison's drivers and trials printed")
+    _with_id(logs)
+    logs.add_argument("--trial", metavar="TRIAL", help="of one trial alone")
+    logs.add_argument("--study", metavar="STUDY", help="of one study alone")
+    logs.add_argument("--follow", action="store_true", help="go on until the comparison has ended")
 
     for name, run, text in (
         ("cancel", commands.cancel, "stop a comparison, or a part of it, for good"),

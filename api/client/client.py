@@ -14,6 +14,7 @@ from api.client.errors import NotAllowed, Refused, ServerFailed, Unreachable
 from api.client.settings import ClientSettings
 from service.contracts.catalogue import OptimizerEntry, ProblemEntry
 from service.contracts.cluster import ClusterView
+from service.contracts.logs import LogPage
 from service.contracts.problem import Problem
 from service.contracts.report import Report
 from service.contracts.spec import ComparisonSpec
@@ -175,6 +176,19 @@ class Client:
             "points": points,
         }
         return self._get(tuple[Series, ...], f"{_path(comparison_id)}/metrics", query)
+
+    def logs(
+        self,
+        comparison_id: str,
+        *,
+        study: str | None = None,
+        trial: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> LogPage:
+        """What drivers and trials printed, after that number."""
+        query: Query = {"study": study, "trial": trial, "after": after, "limit": limit}
+        return self._get(LogPage, f"{_path(comparison_id)}/logs", query)
 
     def report(self, comparison_id: str) -> Report:
         """The verdict; interim while runs are missing."""

@@ -27,7 +27,7 @@ def assignment(claim: Claim, service: ServiceDep) -> StudyAssignment:
 def events(claim: Claim, service: ServiceDep, body: BodyDep) -> EventReceipt:
     """Take events; what was taken before changes nothing."""
     batch = body.contract(EventBatch)
-    _check_attempt(claim, batch.attempt)
+    check_attempt(claim, batch.attempt)
     return service.studies.record(claim.study_id, batch)
 
 
@@ -39,10 +39,15 @@ def events(claim: Claim, service: ServiceDep, body: BodyDep) -> EventReceipt:
 def heartbeat(claim: Claim, service: ServiceDep, body: BodyDep) -> HeartbeatReply:
     """Take a sign of life; the answer names the trials that the driver should end."""
     beat = body.contract(Heartbeat)
-    _check_attempt(claim, beat.attempt)
+    check_attempt(claim, beat.attempt)
     return service.studies.heartbeat(claim.study_id, beat)
 
 
-def _check_attempt(claim: StudyClaim, attempt: int) -> None:
+def check_attempt(claim: StudyClaim, attempt: int) -> None:
+    """Hold a body's attempt against the token's.
+
+    Raises:
+        Forbidden: Where they differ.
+    """
     if attempt != claim.attempt:
         raise Forbidden(f"this token is for attempt {claim.attempt}, not {attempt}")

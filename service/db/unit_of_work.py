@@ -12,6 +12,7 @@ from service.db.engine import WRITES
 from service.db.repositories.access import Keys, Requests
 from service.db.repositories.cluster import ClusterSnapshot
 from service.db.repositories.comparisons import Changes, Comparisons, Reports
+from service.db.repositories.logs import Logs
 from service.db.repositories.points import Events, Points
 from service.db.repositories.studies import Studies
 from service.db.repositories.trials import Trials
@@ -31,6 +32,7 @@ class SqlUnitOfWork:
         self.keys = Keys(session)
         self.requests = Requests(session)
         self.reports = Reports(session)
+        self.logs = Logs(session)
         self.cluster = ClusterSnapshot(session)
 
 

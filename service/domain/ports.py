@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from service.domain.log_rows import LogRows
 from service.domain.records import Capacity
 from service.domain.rows import (
     ChangeRows,
@@ -76,6 +77,11 @@ class UnitOfWork(Protocol):
     @property
     def reports(self) -> ReportRows:
         """The final reports."""
+        ...
+
+    @property
+    def logs(self) -> LogRows:
+        """What drivers and trials printed."""
         ...
 
     @property

@@ -93,7 +93,8 @@ class Queue:
                 return
             with Ledger(unit, comparison_id, actor=ACTOR, clock=self.clock) as ledger:
                 for study in unit.studies.of(comparison_id):
-                    endings.cancel(unit, ledger, study, reason)
+                    if study.state not in ENDED_STUDIES:
+                        endings.cancel(unit, ledger, study, reason)
                 ledger.comparison(comparison, ComparisonState.FAILED, sentence)
 
     def lost(self, study: StudyRecord, reason: str) -> None:

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from service.contracts.events import Event, EventBatch, EventReceipt, HeartbeatReply, TrialPoint
+from service.contracts.logs import LogBatch, LogChunk, LogReceipt
 from service.contracts.plan import StudyAssignment
 
 TOKEN = "secret-of-this-attempt"
@@ -37,6 +38,7 @@ class StudyService:
         self.deaf = 0
         self.calls: list[tuple[str, str]] = []
         self.events: list[Event] = []
+        self.logs: dict[int, LogChunk] = {}
         self.url = ""
 
     def answer(self, method: str, path: str, *, token: str, body: bytes) -> tuple[int, str]:
@@ -56,6 +58,8 @@ class StudyService:
                 return 200, HeartbeatReply(cancel=self.cancel, pause=self.pause).model_dump_json()
             case "POST", "events":
                 return self._take(EventBatch.model_validate_json(body))
+            case "POST", "logs":
+                return self._keep(LogBatch.model_validate_json(body))
             case _:
                 return 404, "no such thing"
 
@@ -66,6 +70,14 @@ class StudyService:
             for event in self.events
             if isinstance(event, TrialPoint) and event.trial_id == trial_id
         ]
+
+    def printed(self, trial_id: str | None) -> str:
+        """What a trial, or the driver, has printed."""
+        return "".join(chunk.text for chunk in self.logs.values() if chunk.trial_id == trial_id)
+
+    def _keep(self, batch: LogBatch) -> tuple[int, str]:
+        self.logs |= {chunk.number: chunk for chunk in batch.chunks}
+        return 200, LogReceipt(stored=len(batch.chunks)).model_dump_json()
 
     def _take(self, batch: EventBatch) -> tuple[int, str]:
         self.events.extend(batch.events)

@@ -55,7 +55,7 @@ def assignment(*, trials: int, problem="mnist-5k-autoencoder", epochs=3) -> Stud
     )  # fmt: skip
 
 
-def in_this_process(trials, resources, *, storage, scratch, tell):
+def in_this_process(trials, resources, *, storage, scratch, logs, tell):
     """Runs the trials one after another on the tiny problem."""
     assert scratch.is_dir()
     for plan in trials:

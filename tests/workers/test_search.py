@@ -51,7 +51,7 @@ def study(*trials: TrialAssignment, epochs=2, exclusive=False) -> StudyAssignmen
     )  # fmt: skip
 
 
-def start_driver(head, service, storage) -> subprocess.Popen:
+def start_driver(head, service, storage, *program: str) -> subprocess.Popen:
     environment = {
         **head.environment,
         "KBFGS_STUDY_ID": "c-s0",
@@ -63,7 +63,7 @@ def start_driver(head, service, storage) -> subprocess.Popen:
     }
     (storage / "scratch").mkdir(exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-m", "workers", "run"],
+        [sys.executable, *(program or ("-m", "workers", "run"))],
         cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -105,6 +105,9 @@ def test_a_study_runs_in_order_and_its_losses_are_those_of_a_run_without_ray(
         "finished", "failed", "diverged", "finished",
     ]  # fmt: skip
     assert ended["c-t1"].failure is FailureKind.BAD_SETTING
+    assert "c-t1 failed" in service.printed("c-t1")
+    assert "Traceback" in service.printed("c-t1")
+    assert service.printed("c-t0") == ""
     assert isinstance(service.events[-1], StudyEnded)
     assert len({event.environment.hostname for event in of_kind(service, TrialStarted)}) == 1
     for plan in plan_trials(service.assignment, built_in()):
@@ -207,3 +210,43 @@ def test_a_cancelled_trial_ends_soon_and_the_next_one_runs(head, service, tmp_pa
     assert process.returncode == 0, err
     assert of_kind(service, TrialEnded) == []
     assert len(service.steps("c-t0")) < 2001
+
+
+CHATTY = f"""
+import ctypes, os, sys
+TOKEN = {TOKEN!r}
+from workers import search
+from workers.__main__ import main
+from workers.trainable import TrialTrainable
+
+class Chatty(TrialTrainable):
+    def step(self):
+        print("python says hello to", TOKEN)
+        ctypes.CDLL(None).puts(b"and so does C")
+        ctypes.CDLL(None).fflush(None)
+        if self._output.path.name == "c-t0":
+            for _ in range(100):
+                os.write(2, (b"x" * 1023 + b"\\n") * 1024)
+        return super().step()
+
+search.TrialTrainable = Chatty
+print("the driver speaks", flush=True)
+sys.exit(main(["run"]))
+"""
+
+
+def test_what_trials_print_arrives_bounded_and_harms_nobody(head, service, tmp_path):
+    service.assignment = study(trial(0), trial(1))
+    process = start_driver(head, service, tmp_path, "-c", CHATTY)
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+    assert [event.outcome for event in of_kind(service, TrialEnded)] == ["finished"] * 2
+    assert service.steps("c-t0") == service.steps("c-t1") == [0, 4, 8]
+    flood, calm = service.printed("c-t0"), service.printed("c-t1")
+    assert "python says hello to [hidden]\nand so does C\nxxx" in flood
+    assert "[the log is full: what follows is dropped, but for the end]" in flood
+    assert "bytes dropped]" in flood
+    assert len(flood) < 300_000
+    assert "python says hello to [hidden]\nand so does C\n" in calm
+    assert "xxx" not in calm
+    assert TOKEN not in str(service.logs.values())

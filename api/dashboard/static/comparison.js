@@ -5,6 +5,7 @@ import { startCancel } from "./cancel.js";
 import { markSettled, markTrouble, markUpdated, startClock } from "./clock.js";
 import { Curves } from "./curves.js";
 import { listen } from "./live.js";
+import { Log } from "./log.js";
 import { rememberParts, swapParts } from "./parts.js";
 import { SeriesStore } from "./series.js";
 import { startTheme } from "./theme.js";
@@ -28,6 +29,8 @@ const curves = new Curves({
   store,
   points: () => trials.points(),
 });
+
+new Log(id, { isLive: () => page.dataset.live === "true", trials: () => trials.points().keys() });
 
 let stopListening = () => {};
 let pulse = null;

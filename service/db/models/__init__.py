@@ -4,6 +4,7 @@ from service.db.models.access import ApiKey, LoginToken, Request, Session
 from service.db.models.base import Base
 from service.db.models.cluster import Cluster
 from service.db.models.comparisons import Change, Comparison, FinalReport
+from service.db.models.logs import LogChunk
 from service.db.models.studies import Study
 from service.db.models.trials import LifecycleEvent, Point, Trial
 
@@ -15,6 +16,7 @@ __all__ = [
     "Comparison",
     "FinalReport",
     "LifecycleEvent",
+    "LogChunk",
     "LoginToken",
     "Point",
     "Request",

@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.contracts.events import MetricPoint
 from service.db.models import LifecycleEvent, Point
+from service.db.repositories.upserts import insert_or
 
 _FIGURES = tuple(MetricPoint.model_fields)
 
@@ -27,7 +27,7 @@ class Points:
         if not points:
             return
         rows = [{"trial_key": key, "attempt": attempt, **point.__dict__} for key, point in points]
-        statement = _insert(self.session, Point)
+        statement = insert_or(self.session, Point)
         statement = statement.on_conflict_do_update(
             index_elements=[Point.trial_key, Point.step],
             set_={
@@ -67,17 +67,9 @@ class Events:
     def first(self, trial_key: int, attempt: int, number: int) -> bool:
         """Note an event; False where it was noted before."""
         statement = (
-            _insert(self.session, LifecycleEvent)
+            insert_or(self.session, LifecycleEvent)
             .values(trial_key=trial_key, attempt=attempt, number=number)
             .on_conflict_do_nothing()
             .returning(LifecycleEvent.number)
         )
         return self.session.scalar(statement) is not None
-
-
-def _insert(
-    session: Session, table: type[Point] | type[LifecycleEvent]
-) -> sqlite.Insert | postgresql.Insert:
-    """The dialect's own INSERT, which knows ON CONFLICT."""
-    postgres = session.get_bind().dialect.name == "postgresql"
-    return postgresql.insert(table) if postgres else sqlite.insert(table)
