@@ -83,7 +83,7 @@ class Capture:
             self._cut()
             if self._dropped:
                 self._end.write_bytes(
-                    f"\n[{self._dropped:,} bytes dropped]\n".encode() + self._tail
+                    f"\n[at least {self._dropped:,} bytes dropped]\n".encode() + self._tail
                 )
         os.close(self._file)
 

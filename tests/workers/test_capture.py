@@ -68,8 +68,9 @@ def test_a_flood_is_cut_to_its_bound_counted_and_its_end_kept(tmp_path: Path) ->
     assert ran.stdout.endswith("after\n"), ran.stderr
     assert (tmp_path / "out.log").stat().st_size == TRIAL_BYTES
     end = (tmp_path / "out.end").read_text()
-    dropped = int(end.split("[")[1].split(" bytes")[0].replace(",", ""))
-    assert dropped == pytest.approx(100 * 1000 * 1024 - TRIAL_BYTES, rel=0.05)
+    dropped = int(end.split("[at least ")[1].split(" bytes")[0].replace(",", ""))
+    printed = 100 * 1000 * 1024
+    assert printed / 2 < dropped <= printed
     assert end.endswith("how it ended\n")
     assert len(end) < TAIL_BYTES + 100
 
