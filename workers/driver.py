@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Protocol
 
 from service.contracts.catalogue import look
-from service.contracts.events import Event, StudyEnded
+from service.contracts.events import StudyEnded
 from service.contracts.plan import StudyAssignment
-from workers.context import TrialFolder, TrialPlan, plan_trials
+from workers.agenda import Agenda
+from workers.context import TrialFolder, plan_trials
 from workers.log_sender import DRIVER, LogReader, LogSender
 from workers.outbox import NotDelivered, Outbox
 from workers.pulse import Pulse
 from workers.resources import TrialResources
 from workers.service_client import Dismissed, Refused, ServiceAway, ServiceClient
+from workers.spending import Spending
 
 FINISHED, FAILED, BAD_ENVIRONMENT, DISMISSED = 0, 1, 2, 3
 """Exit codes."""
@@ -35,17 +37,16 @@ class BadEnvironment(ValueError):
 
 
 class Search(Protocol):
-    """Runs trials and tells what happens."""
+    """Runs the trials of an agenda and lets it hear what happens."""
 
     def __call__(
         self,
-        trials: Sequence[TrialPlan],
+        agenda: Agenda,
         resources: TrialResources,
         *,
         storage: Path,
         scratch: Path,
         logs: Path,
-        tell: Callable[[Sequence[Event]], None],
     ) -> None:
         """Return when every trial has ended."""
         ...
@@ -187,12 +188,16 @@ class _Study:
         try:
             here = look()
             search(
-                plan_trials(self._assignment, here.catalogue, disabled=here.disabled),
+                Agenda(
+                    plan_trials(self._assignment, here.catalogue, disabled=here.disabled),
+                    tell=outbox.report,
+                    halt=lambda trial_id: self._cancel((trial_id,)),
+                    spending=Spending(self._assignment.worker_seconds, self._assignment.spent),
+                ),
                 TrialResources.of(self._assignment),
                 storage=self._settings.storage,
                 scratch=self._scratch,
                 logs=self._logs,
-                tell=outbox.report,
             )
         except Exception as error:
             logger.exception("the study failed")

@@ -1,5 +1,6 @@
 """A whole comparison in this process, without Ray and without a server."""
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from service.contracts.states import StudyKind
 from service.domain import ids, planning, selection
 from service.domain.replay import replay
 from service.domain.results import ComparisonResults
-from workers.context import TrialFolder, plan_trials
+from workers.agenda import Agenda, Tell
+from workers.context import TrialFolder, TrialPlan, plan_trials
 from workers.optimizers import UnknownOptimizer, optimizer_factory
 from workers.plugins import PluginBroken
 from workers.problems import DataMissing, UnknownProblem, build_problem
-from workers.reporting import JsonlReporter, Reporter
+from workers.reporting import JsonlReporter
+from workers.spending import Spending
 from workers.trial import Trial
 
 ATTEMPT = 1
@@ -88,11 +91,11 @@ class _Chain:
         own_id = ids.study_id(LOCAL_COMPARISON, study.number)
         if any(line.study_id == own_id and isinstance(line.event, StudyEnded) for line in told):
             return
-        ended = {line.event.trial_id for line in told if isinstance(line.event, TrialEnded)}
-        numbers = {
-            trial.number
+        ends = {e.trial_id: e for line in told if isinstance(e := line.event, TrialEnded)}
+        spent = {
+            trial.number: ends[trial_id].worker_seconds
             for trial in study.trials
-            if ids.trial_id(LOCAL_COMPARISON, trial.number) in ended
+            if (trial_id := ids.trial_id(LOCAL_COMPARISON, trial.number)) in ends
         }
         assignment = planning.study_assignment(
             self._plan.spec,
@@ -100,22 +103,38 @@ class _Chain:
             study,
             comparison_id=LOCAL_COMPARISON,
             attempt=ATTEMPT,
-            ended=numbers,
+            ended=spent.keys(),
+            spent=spent,
         )
         reporter = JsonlReporter(
             self._events, study_id=assignment.study_id, attempt=assignment.attempt
         )
-        for trial_plan in plan_trials(assignment, self._catalogue):
-            folder = TrialFolder.of(
-                self._folder / "checkpoints",
-                comparison_id=LOCAL_COMPARISON,
-                trial_id=trial_plan.trial.trial_id,
-            )
-            run_trial(Trial(trial_plan, folder), reporter)
-            if study.kind is StudyKind.TUNING:
-                folder.remove()  # a long search would fill the disk; the weights of finals stay
+        agenda = Agenda(
+            plan_trials(assignment, self._catalogue),
+            tell=reporter.report,
+            halt=lambda trial_id: self._trial_folder(trial_id).cancel(),
+            spending=Spending(assignment.worker_seconds, assignment.spent),
+        )
+        while not agenda.is_over:
+            plan = agenda.begin()
+            if plan is None:
+                time.sleep(agenda.pause_seconds())
+            else:
+                self._run_trial(plan, agenda, study.kind)
         reporter.report([StudyEnded(at=datetime.now(UTC), outcome="finished")])
         reporter.close()
+
+    def _run_trial(self, plan: TrialPlan, agenda: Agenda, kind: StudyKind) -> None:
+        folder = self._trial_folder(plan.trial.trial_id)
+        run_trial(Trial(plan, folder), agenda.heard)
+        agenda.left(plan.trial.trial_id)
+        if kind is StudyKind.TUNING:
+            folder.remove()  # a long search would fill the disk; the weights of finals stay
+
+    def _trial_folder(self, trial_id: str) -> TrialFolder:
+        return TrialFolder.of(
+            self._folder / "checkpoints", comparison_id=LOCAL_COMPARISON, trial_id=trial_id
+        )
 
     def finals(self, problem: str) -> PlannedStudy:
         """The finals on this problem: those of the plan, or new ones from what was found."""
@@ -157,11 +176,11 @@ class _Chain:
         temporary.replace(self._folder / "plan.json")
 
 
-def run_trial(trial: Trial, reporter: Reporter) -> None:
+def run_trial(trial: Trial, tell: Tell) -> None:
     """Run one trial from its start or checkpoint to its end."""
-    reporter.report(trial.start())
+    tell(trial.start())
     while not trial.ended:
-        reporter.report(trial.advance())
+        tell(trial.advance())
 
 
 def _read_plan(path: Path) -> Plan:

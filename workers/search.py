@@ -1,32 +1,24 @@
-"""The trials of a study under Ray Tune: points drawn beforehand, actors used again."""
+"""The trials of a study under Ray Tune: an agenda says which one begins, actors are used again."""
 
 import logging
 import math
 import os
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from ray import tune
 from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.search import Searcher
 
-from service.contracts.events import Event, TrialEnded, TrialPoint
-from service.contracts.states import FailureKind
+from workers.agenda import Agenda
 from workers.context import TrialPlan
 from workers.resources import TrialResources
 from workers.trainable import EVENTS, TrialTrainable
 
-LOST_WORKER_RESTARTS = 2
-"""How often a trial whose process died goes on from its checkpoint in another one."""
-ENDED = 1
-"""The number of the event that ends a trial."""
-OUT_OF_MEMORY_SIGNS = ("low on memory", "memory usage threshold")
-"""What Ray writes of processes that it killed for memory."""
-
+Done = TypeVar("Done")
 logger = logging.getLogger(__name__)
-Tell = Callable[[Sequence[Event]], None]
 
 
 class SearchBroken(RuntimeError):
@@ -34,45 +26,38 @@ class SearchBroken(RuntimeError):
 
 
 def run_trials(
-    trials: Sequence[TrialPlan],
-    resources: TrialResources,
-    *,
-    storage: Path,
-    scratch: Path,
-    logs: Path,
-    tell: Tell,
+    agenda: Agenda, resources: TrialResources, *, storage: Path, scratch: Path, logs: Path
 ) -> None:
-    """Run the trials on the Ray cluster of this job and tell what happens as it happens.
+    """Run the trials of an agenda on the Ray cluster of this job, and let it hear what happens.
 
-    Trials begin in their order. One that fails ends alone; one whose process dies goes on from
-    its checkpoint a few times.
+    A trial that fails ends alone; one whose process dies goes on from its checkpoint when the
+    agenda says so.
 
     Args:
-        trials: What to run.
-        resources: What each of them gets, and whether one runs at a time.
+        agenda: What to run, in which order, and who is told.
+        resources: What each trial gets, and whether one runs at a time.
         storage: Where their checkpoints are, the same on every machine.
         scratch: A folder for Tune's own files.
         logs: A folder for what they print, the same on every machine.
-        tell: Takes events in their order; called in this thread.
 
     Raises:
-        SearchBroken: If there is no cluster, or ``tell`` failed.
+        SearchBroken: If there is no cluster, or the events could not be kept.
     """
-    if not trials:
+    if agenda.is_over:
         return
     _connect()
-    announcer = _Announcer(tell)
-    configuration = {
-        "plan": tune.grid_search([trial.model_dump_json() for trial in trials]),
-        "storage": str(storage),
-        "logs": str(logs),
-        "cpus": resources.cpus,
-        "gpus": resources.gpus,
-    }
+    link = _Link(agenda)
     tune.Tuner(
         TrialTrainable,
-        param_space=configuration,
+        param_space={
+            "storage": str(storage),
+            "logs": str(logs),
+            "cpus": resources.cpus,
+            "gpus": resources.gpus,
+        },
         tune_config=tune.TuneConfig(
+            search_alg=_Source(link),
+            num_samples=-1,
             max_concurrent_trials=_at_once(resources),
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
@@ -81,13 +66,13 @@ def run_trials(
             name="study",
             storage_path=str(scratch),
             verbose=0,
-            callbacks=[announcer],
+            callbacks=[_Listener(link)],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=LOST_WORKER_RESTARTS),
+            failure_config=tune.FailureConfig(max_failures=0),
         ),
     ).fit()
-    if announcer.broken is not None:
-        raise SearchBroken(f"events could not be kept: {announcer.broken!r}") from announcer.broken
+    if link.broken is not None:
+        raise SearchBroken(f"events could not be kept: {link.broken!r}") from link.broken
 
 
 def _connect() -> None:
@@ -121,23 +106,75 @@ def _at_once(resources: TrialResources) -> int:
     return max(1, math.floor(min(fitting)))
 
 
-class _Announcer(tune.Callback):
-    """Hands on what the trials' results hold; Tune pickles it, so it leaves ``tell`` behind.
+class _Link:
+    """The agenda as Tune's parts hold it: Tune pickles them, and then the agenda stays behind.
 
-    An exception in a callback would end every trial, so the first one is kept for later.
+    An exception in one of them would end every trial, so the first one is kept for later.
     """
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell: Tell | None = tell
-        self._elapsed: dict[str, float] = {}
+    def __init__(self, agenda: Agenda) -> None:
+        self._agenda: Agenda | None = agenda
         self.broken: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_tell": None, "_elapsed": {}, "broken": None}
+        return {"_agenda": None, "broken": None}
+
+    def do(self, act: Callable[[Agenda], Done]) -> Done | None:
+        """Let the agenda do something, unless something went wrong before."""
+        if self._agenda is None or self.broken is not None:
+            return None
+        try:
+            return act(self._agenda)
+        except Exception as error:
+            logger.exception("events could not be kept")
+            self.broken = error
+            return None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will begin any more."""
+        return self._agenda is None or self.broken is not None or self._agenda.is_over
+
+
+class _Source(Searcher):
+    """Gives Tune the trial that the agenda begins next."""
+
+    def __init__(self, link: _Link) -> None:
+        super().__init__()
+        self._link = link
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # noqa: ARG002
+        """The next trial's configuration, None to ask again later, or that there will be none."""
+        plan = self._link.do(Agenda.begin)
+        if plan is not None:
+            return {"plan": plan.model_dump_json()}
+        return Searcher.FINISHED if self._link.is_over else None
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: the listener is told, with the trial."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the rows are what a search goes on from."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing, for nothing is saved."""
+
+
+class _Listener(tune.Callback):
+    """Lets the agenda hear what becomes of the trials."""
+
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+
+    def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:  # noqa: ARG002 - Tune calls these by name
+        """Tune has looked at its trials, some ten times a second."""
+        self._link.do(Agenda.check)
 
     def on_trial_result(
         self,
-        iteration: int,  # noqa: ARG002 - Tune calls it by name
+        iteration: int,  # noqa: ARG002
         trials: list[TuneTrial],  # noqa: ARG002
         trial: TuneTrial,  # noqa: ARG002
         result: dict[str, Any],
@@ -145,10 +182,17 @@ class _Announcer(tune.Callback):
     ) -> None:
         """A trial has trained for a moment."""
         events = EVENTS.validate_json(result["events"])
-        for event in events:
-            if isinstance(event, TrialPoint):
-                self._elapsed[event.trial_id] = event.point.elapsed_seconds
-        self._hand_on(events)
+        self._link.do(lambda agenda: agenda.heard(events))
+
+    def on_trial_complete(
+        self,
+        iteration: int,  # noqa: ARG002
+        trials: list[TuneTrial],  # noqa: ARG002
+        trial: TuneTrial,
+        **info: Any,  # noqa: ARG002
+    ) -> None:
+        """A trial has nothing more to do."""
+        self._link.do(lambda agenda: agenda.left(_id(trial)))
 
     def on_trial_error(
         self,
@@ -157,38 +201,11 @@ class _Announcer(tune.Callback):
         trial: TuneTrial,
         **info: Any,  # noqa: ARG002
     ) -> None:
-        """A trial's process died more often than is put up with."""
-        plan = TrialPlan.model_validate_json(trial.config["plan"])
+        """A trial's process died."""
         report = str(trial.get_pickled_error() or trial.get_error() or "")
-        logger.error("%s: %s", plan.trial.trial_id, report)
-        self._hand_on([lost(plan, report, self._elapsed.get(plan.trial.trial_id, 0.0))])
-
-    def _hand_on(self, events: Sequence[Event]) -> None:
-        if self._tell is None or self.broken is not None:
-            return
-        try:
-            self._tell(events)
-        except Exception as error:
-            logger.exception("events could not be kept")
-            self.broken = error
+        logger.error("%s: %s", _id(trial), report)
+        self._link.do(lambda agenda: agenda.lost(_id(trial), report))
 
 
-def lost(plan: TrialPlan, report: str, elapsed_seconds: float) -> TrialEnded:
-    """The end of a trial that its own process could not tell of.
-
-    Args:
-        plan: The trial.
-        report: What Ray says of its process.
-        elapsed_seconds: What it had cost when it was last heard of.
-    """
-    out_of_memory = any(sign in report for sign in OUT_OF_MEMORY_SIGNS)
-    lines = [line for line in report.strip().splitlines() if not line.startswith("Failure #")]
-    return TrialEnded(
-        trial_id=plan.trial.trial_id,
-        number=ENDED,
-        at=datetime.now(UTC),
-        outcome="failed",
-        failure=FailureKind.OUT_OF_MEMORY if out_of_memory else FailureKind.LOST_WORKER,
-        message=(lines or ["its process died"])[0][:500],
-        worker_seconds=elapsed_seconds,
-    )
+def _id(trial: TuneTrial) -> str:
+    return TrialPlan.model_validate_json(trial.config["plan"]).trial.trial_id

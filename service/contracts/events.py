@@ -83,7 +83,7 @@ class TrialEnded(Contract):
     trial_id: str
     number: Annotated[int, Field(ge=0)]
     at: datetime
-    outcome: Literal["finished", "diverged", "failed"]
+    outcome: Literal["finished", "stopped", "diverged", "failed"]
     failure: FailureKind | None = None
     message: str = ""
     worker_seconds: Annotated[float, Field(ge=0)]

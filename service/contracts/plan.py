@@ -84,3 +84,7 @@ class StudyAssignment(Contract):
     exclusive: bool
     """One trial at a time with nothing beside it, so that times are comparable."""
     trials: tuple[TrialAssignment, ...]
+    worker_seconds: float | None = None
+    """The budget of the search over all attempts, where it is one of time."""
+    spent: Annotated[dict[str, float], Field(default_factory=dict)]
+    """What each trial has cost so far, in worker-seconds, where that is what the budget limits."""

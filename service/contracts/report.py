@@ -37,9 +37,22 @@ class TuningCost(Contract):
     """What the search of one contender took."""
 
     trials: int
+    """Trials that ended, those that never began left out."""
     diverged: int
     failed: int
     worker_seconds: float
+    stopped: int = 0
+    """Of the trials those that the search stopped early."""
+
+    @property
+    def remarks(self) -> str:
+        """How trials ended that did not finish: ``3 stopped early, 1 diverged``; may be empty."""
+        ends = (
+            (self.stopped, "stopped early"),
+            (self.diverged, "diverged"),
+            (self.failed, "failed"),
+        )
+        return ", ".join(f"{count:,} {words}" for count, words in ends if count)
 
 
 class ContenderReport(Contract):

@@ -38,6 +38,8 @@ class TrialState(StrEnum):
     PAUSED = "paused"
     """Held until somebody resumes it; its process stops within seconds, its checkpoint stays."""
     FINISHED = "finished"
+    STOPPED = "stopped"
+    """Ended early by its search, or never begun: what it measured so far stands."""
     DIVERGED = "diverged"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -61,7 +63,13 @@ class FailureKind(StrEnum):
 
 
 ENDED_TRIALS = frozenset(
-    {TrialState.FINISHED, TrialState.DIVERGED, TrialState.FAILED, TrialState.CANCELLED}
+    {
+        TrialState.FINISHED,
+        TrialState.STOPPED,
+        TrialState.DIVERGED,
+        TrialState.FAILED,
+        TrialState.CANCELLED,
+    }
 )
 ENDED_STUDIES = frozenset({StudyState.FINISHED, StudyState.FAILED, StudyState.CANCELLED})
 ENDED_COMPARISONS = frozenset(

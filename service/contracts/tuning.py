@@ -12,6 +12,8 @@ from service.contracts.space import Space, grid_size
 
 USUAL_TRIALS = 16
 """Points a contender where the spec does not say; a grid follows from its space."""
+USUAL_MOST = 64
+"""Points that a contender may have where the budget is one of worker-seconds."""
 
 
 class Search(StrEnum):
@@ -27,8 +29,12 @@ class TuningSpec(Contract):
 
     search: Search = Search.SOBOL
     trials: Annotated[int, Field(ge=1, le=4096)] | None = None
-    """Points a contender, 16 by default. Sobol takes a power of two, which keeps its points
+    """Points a contender, 16 by default; at most so many, 64 by default, where worker-seconds are
+    what is equal. Sobol takes a power of two, which keeps its points
     balanced; a grid takes none: it has as many points as its space."""
+    worker_seconds: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    """The equal budget of each search on a problem, instead of a number of trials: no trial begins
+    once it is spent, and what still runs stops, with what it measured so far."""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     """Seeds that each point is tried on; the point with the lowest median loss is chosen."""
     metric: SelectionMetric | None = None
@@ -38,7 +44,8 @@ class TuningSpec(Contract):
     @classmethod
     def _usual_trials(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and given.get("search") != Search.GRID:
-            return {"trials": USUAL_TRIALS, **given}
+            usual = USUAL_TRIALS if given.get("worker_seconds") is None else USUAL_MOST
+            return {"trials": usual, **given}
         return given
 
     @field_validator("trials")
@@ -72,5 +79,11 @@ class TuningSpec(Contract):
             points = "a grid for each contender"
         else:
             kind = "Sobol" if self.search is Search.SOBOL else "random"
-            points = f"{self.trials:,} {kind} point{'' if self.trials == 1 else 's'} a contender"
-        return points if self.repeats == 1 else f"{points}, each on {self.repeats} seeds"
+            most = "" if self.worker_seconds is None else "up to "
+            points = (
+                f"{most}{self.trials:,} {kind} point{'' if self.trials == 1 else 's'} a contender"
+            )
+        parts = [points] if self.repeats == 1 else [points, f"each on {self.repeats} seeds"]
+        if self.worker_seconds is not None:
+            parts.append(f"within {self.worker_seconds:,g} worker-seconds")
+        return ", ".join(parts)

@@ -154,13 +154,15 @@ class StudyPreview(Contract):
 
 
 class Preview(Contract):
-    """What a spec would run, before anything runs."""
+    """What a spec would run, before anything runs; the most where worker-seconds are its budget."""
 
     trials: int
     epochs: int
     studies: tuple[StudyPreview, ...]
     minimum_seeds: int
     """The fewest seeds at which a winner is possible."""
+    search: str = ""
+    """The search in words: ``up to 64 Sobol points a contender, within 600 worker-seconds``."""
     warnings: tuple[str, ...]
 
 

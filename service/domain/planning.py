@@ -122,6 +122,7 @@ def study_assignment(
     comparison_id: str,
     attempt: int,
     ended: Collection[int] = (),
+    spent: Mapping[int, float] | None = None,
 ) -> StudyAssignment:
     """What a driver needs to run a study's trials that have not ended.
 
@@ -132,6 +133,7 @@ def study_assignment(
         comparison_id: The comparison it belongs to.
         attempt: The attempt that the driver makes.
         ended: Numbers of trials that need not run again.
+        spent: The worker-seconds of trials that began, by number.
 
     Raises:
         InvalidSpec: Where the catalogue no longer has what the spec names: a plug-in is gone.
@@ -142,6 +144,7 @@ def study_assignment(
         raise InvalidSpec(error.errors) from error
     problem = catalogue.problem(study.problem)
     assert problem is not None, "resolve() has looked"
+    budget = spec.tuning.worker_seconds if study.kind is StudyKind.TUNING else None
     return StudyAssignment(
         study_id=ids.study_id(comparison_id, study.number),
         attempt=attempt,
@@ -159,6 +162,13 @@ def study_assignment(
             for trial in study.trials
             if trial.number not in ended
         ),
+        worker_seconds=budget,
+        spent={
+            ids.trial_id(comparison_id, number): seconds
+            for number, seconds in (spent or {}).items()
+        }
+        if budget is not None
+        else {},
     )
 
 
@@ -194,6 +204,7 @@ def preview(spec: ComparisonSpec, catalogue: Catalogue) -> Preview:
         epochs=sum(study.epochs for study in studies),
         studies=tuple(studies),
         minimum_seeds=minimum_seeds(len(spec.contenders)),
+        search=spec.tuning.described,
         warnings=tuple(_warnings(spec, catalogue)),
     )
 
@@ -297,6 +308,7 @@ def _combinations(space: Space) -> float:
 def _unequal_grids(spec: ComparisonSpec, contenders: Sequence[Contender]) -> Iterator[str]:
     """Says who searches more: the trials of grids follow from their spaces."""
     searches = {one.name: grid_size(one.space) for one in contenders if one.space}
-    if spec.tuning.search is Search.GRID and len(set(searches.values())) > 1:
+    equal_time = spec.tuning.worker_seconds is not None
+    if spec.tuning.search is Search.GRID and not equal_time and len(set(searches.values())) > 1:
         each = numbers.listed([f"{name} {size}" for name, size in searches.items()])
         yield f"the searches are not equal: points of the grids are {each}"

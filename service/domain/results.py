@@ -29,6 +29,12 @@ class TrialResult:
     worker_seconds: float
     environment: Environment | None
 
+    @property
+    def measured(self) -> bool:
+        """Whether its last loss stands: it finished, or its search stopped it on the way."""
+        stopped = self.state is TrialState.STOPPED and bool(self.points)
+        return stopped or self.state is TrialState.FINISHED
+
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonResults:
@@ -57,5 +63,5 @@ def own_failure(trial: TrialResult) -> bool:
 
 
 def counts(trial: TrialResult) -> bool:
-    """Whether the trial says something of its contender: it finished, or failed through it."""
-    return trial.state is TrialState.FINISHED or own_failure(trial)
+    """Whether the trial says something of its contender: it measured, or failed through it."""
+    return trial.measured or own_failure(trial)

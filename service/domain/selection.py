@@ -9,7 +9,7 @@ from service.contracts.catalogue import Catalogue
 from service.contracts.metrics import Metric
 from service.contracts.plan import Point
 from service.contracts.spec import ComparisonSpec
-from service.contracts.states import StudyKind, TrialState
+from service.contracts.states import StudyKind
 from service.domain.results import ComparisonResults, TrialResult, counts
 
 
@@ -27,8 +27,9 @@ def choose(trials: Sequence[TrialResult], metric: Metric) -> Point | None:
     """The point with the lowest loss at the last epoch, in the median over its seeds.
 
     A run that diverged or failed through its settings counts as worse than any loss; one that a
-    lost worker, a bug or a person ended says nothing of its point and is left out. Among equal
-    losses the point with the lower number is taken.
+    lost worker, a bug or a person ended says nothing of its point and is left out. A run that its
+    search stopped early counts with the loss that it had reached, so it is chosen only where no
+    longer one did better. Among equal losses the point with the lower number is taken.
 
     Returns:
         The chosen point, or None where none has a finite loss.
@@ -70,8 +71,8 @@ def select(results: ComparisonResults, problem: str, catalogue: Catalogue) -> di
 
 
 def _final_loss(trial: TrialResult, metric: Metric) -> float:
-    """The loss at the last epoch; infinite where the run did not finish."""
-    if trial.state is not TrialState.FINISHED or not trial.points:
+    """The loss at the last epoch; infinite where the run diverged or failed."""
+    if not trial.measured or not trial.points:
         return math.inf
     loss = max(trial.points, key=lambda point: point.epoch).value(metric)
     return math.inf if loss is None else loss

@@ -66,13 +66,20 @@ _STUDY: Mapping[StudyState, frozenset[StudyState]] = {
 
 _TRIAL: Mapping[TrialState, frozenset[TrialState]] = {
     TrialState.QUEUED: frozenset(
-        {TrialState.RUNNING, TrialState.PAUSED, TrialState.FAILED, TrialState.CANCELLED}
+        {
+            TrialState.RUNNING,
+            TrialState.PAUSED,
+            TrialState.STOPPED,
+            TrialState.FAILED,
+            TrialState.CANCELLED,
+        }
     ),
     TrialState.RUNNING: frozenset(
         {
             TrialState.QUEUED,
             TrialState.PAUSED,
             TrialState.FINISHED,
+            TrialState.STOPPED,
             TrialState.DIVERGED,
             TrialState.FAILED,
             TrialState.CANCELLED,

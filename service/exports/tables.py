@@ -61,9 +61,7 @@ def pairs_table(problem: ProblemReport) -> Table:
 def _contender_row(entry: ContenderReport, problem: ProblemReport) -> tuple[str, ...]:
     loss, cost = entry.final_loss, entry.tuning
     time = _time_to(entry, problem.outcome)
-    bad = [f"{cost.diverged} diverged"] if cost.diverged else []
-    bad += [f"{cost.failed} failed"] if cost.failed else []
-    remark = f" ({', '.join(bad)})" if bad else ""
+    remark = f" ({cost.remarks})" if cost.remarks else ""
     return (
         entry.name + (" (winner)" if entry.name == problem.winner else ""),
         numbers.settings(entry.settings),

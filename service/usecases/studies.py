@@ -88,6 +88,7 @@ class Studies:
             comparison_id=comparison.id,
             attempt=attempt,
             ended={trial.number for trial in trials if trial.state in _NOT_TO_RUN},
+            spent={trial.number: trial.worker_seconds or 0.0 for trial in trials},
         )
 
     def record(self, study_id: str, batch: EventBatch) -> EventReceipt:

@@ -55,18 +55,19 @@ def assignment(*, trials: int, problem="mnist-5k-autoencoder", epochs=3) -> Stud
     )  # fmt: skip
 
 
-def in_this_process(trials, resources, *, storage, scratch, logs, tell):
+def in_this_process(agenda, resources, *, storage, scratch, logs):
     """Runs the trials one after another on the tiny problem."""
     assert scratch.is_dir()
-    for plan in trials:
+    while (plan := agenda.begin()) is not None:
         folder = TrialFolder.of(
             storage, comparison_id=plan.comparison_id, trial_id=plan.trial.trial_id
         )
         trial = Trial(plan, folder, problems=tiny)
-        tell(trial.start())
+        agenda.heard(trial.start())
         while not trial.ended:
             time.sleep(0.01)
-            tell(trial.advance())
+            agenda.heard(trial.advance())
+        agenda.left(plan.trial.trial_id)
 
 
 def test_a_study_is_told_from_its_first_trial_to_its_own_end(service, settings):
@@ -83,10 +84,10 @@ def test_a_study_is_told_from_its_first_trial_to_its_own_end(service, settings):
 def test_it_trains_on_while_the_web_is_away_and_tells_everything_later(service, settings):
     began_away = threading.Event()
 
-    def search(trials, resources, **others):
+    def search(agenda, resources, **others):
         service.away = True
         began_away.set()
-        in_this_process(trials, resources, **others)
+        in_this_process(agenda, resources, **others)
         service.away = False
 
     assert drive(settings, search) == FINISHED
@@ -123,7 +124,7 @@ def test_it_ends_with_3_at_once_when_a_heartbeat_dismisses_it(service, settings,
         codes.append(code)
         left.set()
 
-    def search(trials, resources, **others):
+    def search(agenda, resources, **others):
         service.dismissing = status
         assert left.wait(5)
         raise Left
@@ -167,7 +168,7 @@ def losses(service):
 
 
 def test_a_search_that_breaks_fails_the_study_with_the_reason(service, settings, caplog):
-    def broken(trials, resources, **others):
+    def broken(agenda, resources, **others):
         raise RuntimeError("no cluster")
 
     assert drive(settings, broken) == FAILED
@@ -226,9 +227,9 @@ def test_a_plugin_of_the_drivers_own_environment_is_trained_with(
 def test_nothing_of_its_own_is_left_behind(service, settings, tmp_path):
     folders = []
 
-    def search(trials, resources, *, scratch, **others):
+    def search(agenda, resources, *, scratch, **others):
         folders.append(scratch)
-        in_this_process(trials, resources, scratch=scratch, **others)
+        in_this_process(agenda, resources, scratch=scratch, **others)
 
     drive(settings, search)
     assert not folders[0].exists()

@@ -79,10 +79,12 @@ def finite(value: float) -> float | None:
 def _tuning_cost(trials: Sequence[TrialResult]) -> TuningCost:
     diverged = _number(trials, TrialState.DIVERGED)
     failed = _number(trials, TrialState.FAILED)
+    stopped = sum(trial.state is TrialState.STOPPED and trial.measured for trial in trials)
     return TuningCost(
-        trials=_number(trials, TrialState.FINISHED) + diverged + failed,
+        trials=_number(trials, TrialState.FINISHED) + stopped + diverged + failed,
         diverged=diverged,
         failed=failed,
+        stopped=stopped,
         worker_seconds=sum(trial.worker_seconds for trial in trials),
     )
 

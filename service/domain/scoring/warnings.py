@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from service.contracts import numbers
 from service.contracts.spec import Outcome
-from service.contracts.states import ENDED_TRIALS
+from service.contracts.states import ENDED_TRIALS, TrialState
 from service.domain.results import TrialResult, counts
 from service.domain.scoring.findings import Findings
 from service.domain.scoring.permutation import identical
@@ -33,6 +33,9 @@ def _searches(findings: Findings, tuning: Sequence[TrialResult]) -> Iterator[str
     """Says whose search was shorter: a lost worker or a bug is no trial of the contender's."""
     if any(trial.state not in ENDED_TRIALS for trial in tuning):
         return
+    if findings.spec.tuning.worker_seconds is not None:
+        yield from _unspent(findings, tuning)
+        return
     completed = {
         name: sum(counts(trial) for trial in tuning if trial.contender == name)
         for name in findings.contenders
@@ -41,6 +44,18 @@ def _searches(findings: Findings, tuning: Sequence[TrialResult]) -> Iterator[str
     if len(set(completed.values())) > 1:
         each = numbers.listed([f"{findings.title(name)} {completed[name]}" for name in completed])
         yield f"the searches were not equal: tuning trials completed are {each}"
+
+
+def _unspent(findings: Findings, tuning: Sequence[TrialResult]) -> Iterator[str]:
+    """Says whose search had tried all of its points before its budget of time was spent."""
+    budget = findings.spec.tuning.worker_seconds
+    for name, report in findings.contenders.items():
+        cost, trials = report.tuning, [trial for trial in tuning if trial.contender == name]
+        if trials and not any(trial.state is TrialState.STOPPED for trial in trials):
+            yield (
+                f"{findings.title(name)} had tried all of its points after "
+                f"{numbers.number(cost.worker_seconds)} of {budget:,g} worker-seconds"
+            )
 
 
 def _contenders(findings: Findings) -> Iterator[str]:

@@ -104,7 +104,7 @@ def depending(condition: dict[str, object]) -> dict[str, object]:
             "contenders[0].space",
             "circle",
         ),
-        ({"tuning": "grid"}, "tuning", "must be a mapping with search, trials, repeats"),
+        ({"tuning": "grid"}, "tuning", "must be a mapping with search, trials, worker_seconds"),
         ({"schedule": 5}, "schedule", "mapping with kind, warmup_fraction, final_lr_fraction"),
         ({"problems": "quadratic"}, "problems", "must be a list"),
         (sgd(settings=["lr"]), "contenders[0].settings", "must be a mapping"),

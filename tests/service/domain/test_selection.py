@@ -35,10 +35,18 @@ def test_a_trial_that_did_not_finish_is_never_chosen() -> None:
     bad = [
         tried(9, 1, number=number, state=state)
         for number, state in enumerate(TrialState)
-        if state is not TrialState.FINISHED
+        if state not in (TrialState.FINISHED, TrialState.STOPPED)
     ]
     assert choose(bad, TRAIN) is None
     assert choose([*bad, tried(9, 8, number=9)], TRAIN) == {"lr": 9.0}
+
+
+def test_a_trial_that_its_search_stopped_is_chosen_only_where_no_longer_one_did_better() -> None:
+    stopped = tried(9, 4, number=0, state=TrialState.STOPPED)
+    never_begun = tried(number=1, state=TrialState.STOPPED)
+    assert choose([stopped, never_begun, tried(9, 5, 3, number=2)], TRAIN) == {"lr": 2.0}
+    assert choose([stopped, never_begun, tried(9, 7, 5, number=2)], TRAIN) == {"lr": 0.0}
+    assert choose([never_begun], TRAIN) is None
 
 
 def test_a_finished_trial_without_a_finite_loss_is_not_chosen() -> None:

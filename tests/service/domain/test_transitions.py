@@ -30,8 +30,8 @@ STUDY = {
     "cancelling": "cancelled",
 }
 TRIAL = {
-    "queued": "running paused failed cancelled",
-    "running": "queued paused finished diverged failed cancelled",
+    "queued": "running paused stopped failed cancelled",
+    "running": "queued paused finished stopped diverged failed cancelled",
     "paused": "queued failed cancelled",
 }
 

@@ -1,0 +1,186 @@
+"""Which trial of a study begins next and which ones end early. Knows no cluster, no torch."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from service.contracts.events import Event, StudyEnded, TrialEnded, TrialPoint
+from service.contracts.states import FailureKind
+from workers.context import TrialPlan
+from workers.spending import Spending
+
+LOST_WORKER_RESTARTS = 2
+"""How often a trial whose process died goes on from its checkpoint in another one."""
+FIRST_PAUSE_SECONDS = 1.0
+"""Before the first of these restarts; doubled before each further one."""
+ENDED = 1
+"""The number of the event that ends a trial."""
+OUT_OF_MEMORY_SIGNS = ("low on memory", "memory usage threshold")
+"""What Ray writes of processes that it killed for memory."""
+
+Tell = Callable[[Sequence[Event]], None]
+
+
+class Agenda:
+    """The trials of a study, from those that wait to those that have ended.
+
+    Whoever runs the trials asks :meth:`begin` for the next one, hands every event to
+    :meth:`heard`, and says of each trial that its process is done with it (:meth:`left`) or was
+    lost (:meth:`lost`). Trials begin in their order. One whose process died begins again after
+    a pause, which doubles; other failures are final.
+
+    Args:
+        trials: What to run.
+        tell: Takes the events that count, in their order.
+        halt: Lets a trial stop between two steps, wherever it trains.
+        spending: The budget in worker-seconds, and what earlier attempts spent of it.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        trials: Sequence[TrialPlan],
+        *,
+        tell: Tell,
+        halt: Callable[[str], None],
+        spending: Spending | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tell, self._halt, self._clock = tell, halt, clock
+        self._spending = spending or Spending()
+        self._waiting = list(trials)
+        self._not_before: dict[str, float] = {}
+        self._running: dict[str, TrialPlan] = {}
+        self._ended: set[str] = set()
+        self._dying: dict[str, str] = {}
+        self._lost: Counter[str] = Counter()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no trial waits or runs."""
+        return not self._waiting and not self._running
+
+    def begin(self) -> TrialPlan | None:
+        """The next trial, which counts as running from now on; None where none may begin yet."""
+        if self._spending.is_over:
+            self._give_up_waiting()
+        now = self._clock()
+        for plan in self._waiting:
+            if self._not_before.get(plan.trial.trial_id, now) <= now:
+                self._waiting.remove(plan)
+                self._running[plan.trial.trial_id] = plan
+                return plan
+        return None
+
+    def pause_seconds(self) -> float:
+        """How long nothing will begin, where nothing runs either."""
+        now = self._clock()
+        begins = [self._not_before.get(plan.trial.trial_id, now) for plan in self._waiting]
+        return max(min(begins, default=now) - now, 0.0)
+
+    def heard(self, events: Sequence[Event]) -> None:
+        """Take what a trial says, unless it was stopped, and hold the budget against it."""
+        counted = [event for event in events if self._counts(event)]
+        for event in counted:
+            self._note(event)
+        if counted:
+            self._tell(counted)
+        self.check()
+
+    def check(self) -> None:
+        """Stop what still runs once the budget is spent."""
+        if self._spending.is_over:
+            for trial_id in self._running.keys() - self._ended:
+                self._stop(trial_id, f"stopped: {self._budget} were spent")
+
+    def left(self, trial_id: str) -> None:
+        """The trial's process is done with it: it ended, or somebody stopped it."""
+        if trial_id in self._dying:
+            self.lost(trial_id, self._dying.pop(trial_id))
+            return
+        self._running.pop(trial_id, None)
+        self._spending.rest(trial_id)
+
+    def lost(self, trial_id: str, report: str) -> None:
+        """The trial's process died: let it begin again after a pause, or end it.
+
+        Args:
+            trial_id: The trial.
+            report: What is known of its process.
+        """
+        plan = self._running.pop(trial_id)
+        self._spending.rest(trial_id)
+        if trial_id in self._ended:
+            return
+        failure = _failure(report)
+        self._lost[trial_id] += 1
+        if failure is FailureKind.LOST_WORKER and self._lost[trial_id] <= LOST_WORKER_RESTARTS:
+            pause = FIRST_PAUSE_SECONDS * 2 ** (self._lost[trial_id] - 1)
+            self._not_before[trial_id] = self._clock() + pause
+            self._waiting.insert(0, plan)
+            return
+        self._end(trial_id, "failed", _message(report), failure=failure)
+
+    @property
+    def _budget(self) -> str:
+        return f"the search's {self._spending.budget:g} worker-seconds"
+
+    def _counts(self, event: Event) -> bool:
+        """Whether an event is told: not what follows an end, nor the end of what begins again."""
+        if isinstance(event, StudyEnded) or event.trial_id in self._ended:
+            return False
+        if isinstance(event, TrialEnded) and event.failure is FailureKind.LOST_WORKER:
+            self._dying[event.trial_id] = event.message
+            return False
+        return True
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case TrialPoint():
+                self._spending.note(event.trial_id, event.point.elapsed_seconds, ranks=1)
+            case TrialEnded():
+                self._spending.note(event.trial_id, event.worker_seconds, ranks=0)
+                self._ended.add(event.trial_id)
+
+    def _stop(self, trial_id: str, message: str) -> None:
+        """End a trial that runs; what it measured so far stands."""
+        self._end(trial_id, "stopped", message)
+        self._halt(trial_id)
+
+    def _give_up_waiting(self) -> None:
+        for plan in self._waiting:
+            self._end(plan.trial.trial_id, "stopped", f"not started: {self._budget} were spent")
+        self._waiting.clear()
+
+    def _end(
+        self,
+        trial_id: str,
+        outcome: Literal["stopped", "failed"],
+        message: str,
+        *,
+        failure: FailureKind | None = None,
+    ) -> None:
+        event = TrialEnded(
+            trial_id=trial_id,
+            number=ENDED,
+            at=datetime.now(UTC),
+            outcome=outcome,
+            failure=failure,
+            message=message,
+            worker_seconds=self._spending.of(trial_id),
+        )
+        self._note(event)
+        self._tell([event])
+
+
+def _failure(report: str) -> FailureKind:
+    """What took a process away, as far as Ray's words tell."""
+    killed = any(sign in report for sign in OUT_OF_MEMORY_SIGNS)
+    return FailureKind.OUT_OF_MEMORY if killed else FailureKind.LOST_WORKER
+
+
+def _message(report: str) -> str:
+    lines = [line for line in report.strip().splitlines() if not line.startswith("Failure #")]
+    return (lines or ["its process died"])[0][:500]
