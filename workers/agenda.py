@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from service.contracts.events import Event, StudyEnded, TrialEnded, TrialPoint
+from service.contracts.events import Event, StudyEnded, TrialEnded, TrialPoint, TrialProposed
 from service.contracts.states import FailureKind
 from workers.context import TrialPlan
+from workers.proposals import Points
 from workers.spending import Spending
 
 LOST_WORKER_RESTARTS = 2
@@ -36,6 +37,7 @@ class Agenda:
         tell: Takes the events that count, in their order.
         halt: Lets a trial stop between two steps, wherever it trains.
         spending: The budget in worker-seconds, and what earlier attempts spent of it.
+        points: Gives trials their points where the search learns.
         clock: Seconds that only grow.
     """
 
@@ -46,10 +48,11 @@ class Agenda:
         tell: Tell,
         halt: Callable[[str], None],
         spending: Spending | None = None,
+        points: Points | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tell, self._halt, self._clock = tell, halt, clock
-        self._spending = spending or Spending()
+        self._spending, self._points = spending or Spending(), points or Points()
         self._waiting = list(trials)
         self._not_before: dict[str, float] = {}
         self._running: dict[str, TrialPlan] = {}
@@ -67,12 +70,23 @@ class Agenda:
         if self._spending.is_over:
             self._give_up_waiting()
         now = self._clock()
-        for plan in self._waiting:
-            if self._not_before.get(plan.trial.trial_id, now) <= now:
-                self._waiting.remove(plan)
-                self._running[plan.trial.trial_id] = plan
-                return plan
-        return None
+        ready = (p for p in self._waiting if self._not_before.get(p.trial.trial_id, now) <= now)
+        if (following := next(ready, None)) is None:
+            return None
+        self._waiting.remove(following)
+        plan = self._with_its_point(following)
+        self._running[plan.trial.trial_id] = plan
+        return plan
+
+    def _with_its_point(self, plan: TrialPlan) -> TrialPlan:
+        """The plan; a point that it lacked is told of before the trial begins."""
+        trial = plan.trial
+        point = self._points.give(trial.trial_id)
+        if point is None:
+            return plan
+        self._tell([TrialProposed(trial_id=trial.trial_id, at=datetime.now(UTC), point=point)])
+        settings = {**trial.settings, **point}
+        return plan.model_copy(update={"trial": trial.model_copy(update={"settings": settings})})
 
     def pause_seconds(self) -> float:
         """How long nothing will begin, where nothing runs either."""
@@ -137,6 +151,8 @@ class Agenda:
         return True
 
     def _note(self, event: Event) -> None:
+        if isinstance(event, TrialPoint | TrialEnded):
+            self._points.hear(event)
         match event:
             case TrialPoint():
                 self._spending.note(event.trial_id, event.point.elapsed_seconds, ranks=1)

@@ -19,6 +19,7 @@ from workers.agenda import Agenda
 from workers.context import TrialFolder, plan_trials
 from workers.log_sender import DRIVER, LogReader, LogSender
 from workers.outbox import NotDelivered, Outbox
+from workers.proposals import Points
 from workers.pulse import Pulse
 from workers.resources import TrialResources
 from workers.service_client import Dismissed, Refused, ServiceAway, ServiceClient
@@ -191,8 +192,9 @@ class _Study:
                 Agenda(
                     plan_trials(self._assignment, here.catalogue, disabled=here.disabled),
                     tell=outbox.report,
-                    halt=lambda trial_id: self._cancel((trial_id,)),
+                    halt=lambda trial_id: self._halt((trial_id,)),
                     spending=Spending(self._assignment.worker_seconds, self._assignment.spent),
+                    points=Points(self._assignment.proposals),
                 ),
                 TrialResources.of(self._assignment),
                 storage=self._settings.storage,

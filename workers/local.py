@@ -1,6 +1,7 @@
 """A whole comparison in this process, without Ray and without a server."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from service.contracts.plan import Plan, PlannedStudy
 from service.contracts.states import StudyKind
 from service.domain import ids, planning, selection
 from service.domain.replay import replay
-from service.domain.results import ComparisonResults
+from service.domain.results import ComparisonResults, TrialResult, trials_of
 from workers.agenda import Agenda, Tell
 from workers.context import TrialFolder, TrialPlan, plan_trials
 from workers.optimizers import UnknownOptimizer, optimizer_factory
 from workers.plugins import PluginBroken
 from workers.problems import DataMissing, UnknownProblem, build_problem
+from workers.proposals import Points
 from workers.reporting import JsonlReporter
 from workers.spending import Spending
 from workers.trial import Trial
@@ -97,14 +99,16 @@ class _Chain:
             for trial in study.trials
             if (trial_id := ids.trial_id(LOCAL_COMPARISON, trial.number)) in ends
         }
+        tried = trials_of(self._results(), study.problem, study.kind, study.contender)
         assignment = planning.study_assignment(
             self._plan.spec,
             self._catalogue,
-            study,
+            _with_points(study, tried),
             comparison_id=LOCAL_COMPARISON,
             attempt=ATTEMPT,
             ended=spent.keys(),
             spent=spent,
+            tried=tried,
         )
         reporter = JsonlReporter(
             self._events, study_id=assignment.study_id, attempt=assignment.attempt
@@ -114,6 +118,7 @@ class _Chain:
             tell=reporter.report,
             halt=lambda trial_id: self._trial_folder(trial_id).cancel(),
             spending=Spending(assignment.worker_seconds, assignment.spent),
+            points=Points(assignment.proposals),
         )
         while not agenda.is_over:
             plan = agenda.begin()
@@ -174,6 +179,18 @@ class _Chain:
         temporary = self._folder / ".plan.json"
         temporary.write_text(self._plan.model_dump_json(indent=2), encoding="utf-8")
         temporary.replace(self._folder / "plan.json")
+
+
+def _with_points(study: PlannedStudy, tried: Sequence[TrialResult]) -> PlannedStudy:
+    """The study with the points that its search has proposed so far."""
+    points = {trial.number: trial.point for trial in tried}
+    return study.model_copy(
+        update={
+            "trials": tuple(
+                trial.model_copy(update={"point": points[trial.number]}) for trial in study.trials
+            )
+        }
+    )
 
 
 def run_trial(trial: Trial, tell: Tell) -> None:

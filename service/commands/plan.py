@@ -9,7 +9,8 @@ from service.contracts.catalogue import installed
 from service.contracts.documents import DocumentError, read_document
 from service.contracts.errors import WHOLE, FieldError
 from service.domain.errors import InvalidSpec
-from service.domain.planning import plan, preview, read_spec
+from service.domain.planning import plan, read_spec
+from service.domain.previews import preview
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

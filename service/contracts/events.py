@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.contracts.base import Contract
+from service.contracts.base import Contract, SettingValue
 from service.contracts.metrics import Metric
 from service.contracts.states import FailureKind
 
@@ -56,6 +56,15 @@ class Environment(Contract):
     """The plug-ins that bring the trial's problem and optimizer, with their versions."""
 
 
+class TrialProposed(Contract):
+    """A trial whose point was not planned is about to begin at this one, unless it is refused."""
+
+    type: Literal["trial_proposed"] = "trial_proposed"
+    trial_id: str
+    at: datetime
+    point: dict[str, SettingValue]
+
+
 class TrialStarted(Contract):
     """A trial began or went on from its checkpoint."""
 
@@ -99,7 +108,10 @@ class StudyEnded(Contract):
     message: str = ""
 
 
-Event = Annotated[TrialStarted | TrialPoint | TrialEnded | StudyEnded, Field(discriminator="type")]
+Event = Annotated[
+    TrialProposed | TrialStarted | TrialPoint | TrialEnded | StudyEnded,
+    Field(discriminator="type"),
+]
 
 
 class EventBatch(Contract):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service.contracts.base import Contract, SettingValue
+from service.contracts.proposals import Proposals
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import StudyKind
 
@@ -19,7 +20,8 @@ class PlannedTrial(Contract):
     """Its number in the comparison."""
     contender: str
     point: Point
-    """The searched settings alone; the fixed ones follow from the contender."""
+    """The searched settings alone; the fixed ones follow from the contender. Empty where nothing
+    is searched, and before a search that learns has proposed it."""
     seed: int
 
 
@@ -84,6 +86,8 @@ class StudyAssignment(Contract):
     exclusive: bool
     """One trial at a time with nothing beside it, so that times are comparable."""
     trials: tuple[TrialAssignment, ...]
+    proposals: Proposals | None = None
+    """What the points of a search that learns are proposed from."""
     worker_seconds: float | None = None
     """The budget of the search over all attempts, where it is one of time."""
     spent: Annotated[dict[str, float], Field(default_factory=dict)]

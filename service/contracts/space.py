@@ -261,3 +261,35 @@ def _count(names: Sequence[str], space: Space, chosen: dict[str, SettingValue]) 
         values = _listed(space, name)
         return sum(_count(rest, space, {**chosen, name: value}) for value in values)
     return (grid_values(space[name]) or 1) * _count(rest, space, chosen)
+
+
+SIGNIFICANT_DIGITS = 6
+"""Of the numbers in a point."""
+
+
+def settled(dimension: Range, value: float) -> float:
+    """A value of a range as points hold it: with six digits, and within the bounds."""
+    low, high = dimension.bounds
+    return min(max(float(f"{value:.{SIGNIFICANT_DIGITS}g}"), low), high)
+
+
+def refusal(space: Space, point: Mapping[str, SettingValue]) -> str | None:
+    """Why a point is none of the space; None where it is one."""
+    chosen: dict[str, SettingValue] = {}
+    for name in in_order(space):
+        if not is_active(space, name, chosen):
+            continue
+        if name not in point:
+            return f"{name} is missing"
+        if not _holds(space[name], point[name]):
+            return f"{name} = {point[name]!r} lies outside"
+        chosen[name] = point[name]
+    strange = sorted(point.keys() - chosen.keys())
+    return f"{strange[0]} is not searched there" if strange else None
+
+
+def _holds(dimension: Dimension, value: SettingValue) -> bool:
+    if isinstance(dimension, Values):
+        return value in dimension.values
+    low, high = dimension.bounds
+    return is_number(value) and low <= value <= high

@@ -62,6 +62,8 @@ class FailureKind(StrEnum):
     BUG = "bug"
 
 
+OWN_FAILURES = frozenset({FailureKind.OUT_OF_MEMORY, FailureKind.BAD_SETTING})
+"""Failures that are the contender's: they count as a miss. Others say nothing of its point."""
 ENDED_TRIALS = frozenset(
     {
         TrialState.FINISHED,

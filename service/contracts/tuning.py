@@ -17,11 +17,18 @@ USUAL_MOST = 64
 
 
 class Search(StrEnum):
-    """How the points of a search are drawn, all of them before anything is dispatched."""
+    """How the points of a search are found: before anything is dispatched, but for those of TPE,
+    each of which follows from what the trials before it came to."""
 
     SOBOL = "sobol"
     RANDOM = "random"
     GRID = "grid"
+    TPE = "tpe"
+
+    @property
+    def words(self) -> str:
+        """The name as it stands before "points"."""
+        return {"sobol": "Sobol", "tpe": "TPE"}.get(self.value, self.value)
 
 
 class TuningSpec(Contract):
@@ -66,6 +73,15 @@ class TuningSpec(Contract):
             )
         return trials
 
+    @field_validator("repeats")
+    @classmethod
+    def _once_where_it_learns(cls, repeats: int, checked: ValidationInfo) -> int:
+        if repeats > 1 and checked.data.get("search") is Search.TPE:
+            raise ValueError(
+                f"must be 1 with search: tpe, whose points follow from single runs, got {repeats}"
+            )
+        return repeats
+
     def points(self, space: Space) -> int:
         """How many points are tried in a space; one where nothing is searched."""
         if not space:
@@ -78,12 +94,16 @@ class TuningSpec(Contract):
         if self.trials is None:
             points = "a grid for each contender"
         else:
-            kind = "Sobol" if self.search is Search.SOBOL else "random"
             most = "" if self.worker_seconds is None else "up to "
-            points = (
-                f"{most}{self.trials:,} {kind} point{'' if self.trials == 1 else 's'} a contender"
-            )
+            plural = "" if self.trials == 1 else "s"
+            points = f"{most}{self.trials:,} {self.search.words} point{plural} a contender"
         parts = [points] if self.repeats == 1 else [points, f"each on {self.repeats} seeds"]
         if self.worker_seconds is not None:
             parts.append(f"within {self.worker_seconds:,g} worker-seconds")
         return ", ".join(parts)
+
+    @property
+    def when_drawn(self) -> str:
+        """When the points are known."""
+        learns = self.search is Search.TPE
+        return "each chosen when its run began" if learns else "drawn before the first run"

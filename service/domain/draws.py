@@ -11,10 +11,8 @@ from scipy.stats import qmc
 
 from service.contracts.base import SettingValue
 from service.contracts.plan import Point, Seeds
-from service.contracts.space import Dimension, Space, Values, active, in_order, is_active
+from service.contracts.space import Dimension, Space, Values, active, in_order, is_active, settled
 from service.contracts.tuning import Search, TuningSpec
-
-_SIGNIFICANT_DIGITS = 6
 
 
 def seeds(comparison_seed: int, finals: int, *, repeats: int = 1) -> Seeds:
@@ -48,7 +46,8 @@ def points(comparison_seed: int, space: Space, tuning: TuningSpec) -> tuple[Poin
     """The points of a search, in the order in which they are tried.
 
     The same seed and the same space give the same points, whoever asks and in whatever order
-    the settings are written; a grid needs no seed. An empty space has one point, the empty one.
+    the settings are written; a grid needs no seed. An empty space has one point, the empty one;
+    the empty points of a search that learns are filled when their trials begin.
 
     Args:
         comparison_seed: The comparison's own seed.
@@ -64,6 +63,8 @@ def points(comparison_seed: int, space: Space, tuning: TuningSpec) -> tuple[Poin
             return random_points(comparison_seed, space, tuning.points(space))
         case Search.GRID:
             return grid_points(space)
+        case Search.TPE:
+            return ({},) * tuning.points(space)
         case _:
             assert_never(tuning.search)
 
@@ -111,12 +112,21 @@ def _grid(dimension: Dimension) -> tuple[SettingValue, ...]:
     return tuple(_value(index / last, dimension) for index in range(dimension.points))
 
 
+def proposal_seed(comparison_seed: int, space: Space, index: int) -> int:
+    """The seed of a proposal in a search that learns, by the trial's place in the search."""
+    return derived(comparison_seed, f"proposals {_canonical(space)}", index)
+
+
 def _generator(comparison_seed: int, role: str, space: Space) -> np.random.Generator:
-    canonical = json.dumps(
+    return np.random.default_rng(derived(comparison_seed, f"{role} {_canonical(space)}", 0))
+
+
+def _canonical(space: Space) -> str:
+    """The space as text, in whatever order its settings were written."""
+    return json.dumps(
         {name: space[name].model_dump(mode="json", exclude_none=True) for name in space},
         sort_keys=True,
     )
-    return np.random.default_rng(derived(comparison_seed, f"{role} {canonical}", 0))
 
 
 def _placed(unit: NDArray[np.float64], space: Space) -> tuple[Point, ...]:
@@ -137,9 +147,7 @@ def _value(share: float, dimension: Dimension) -> SettingValue:
     if isinstance(dimension, Values):
         last = len(dimension.values) - 1
         return dimension.values[min(int(share * (last + 1)), last)]
-    low, high = dimension.bounds
-    rounded = float(f"{dimension.at(share):.{_SIGNIFICANT_DIGITS}g}")
-    return min(max(rounded, low), high)
+    return settled(dimension, dimension.at(share))
 
 
 def derived(comparison_seed: int, role: str, index: int) -> int:

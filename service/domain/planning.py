@@ -1,11 +1,9 @@
 """From a spec to its studies: which trials run, at which points and with which seeds."""
 
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import ValidationError
 
-from service.contracts import numbers
 from service.contracts.catalogue import Catalogue, Contender, check, resolve
 from service.contracts.errors import WHOLE, FieldError, SpecRefused, from_validation
 from service.contracts.plan import (
@@ -17,13 +15,13 @@ from service.contracts.plan import (
     StudyAssignment,
     TrialAssignment,
 )
-from service.contracts.space import Space, Values, grid_size
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import StudyKind
-from service.contracts.tuning import Search
-from service.contracts.views import Preview, StudyPreview
 from service.domain import draws, ids
 from service.domain.errors import InvalidSpec
+from service.domain.proposals import learns, proposals
+from service.domain.results import TrialResult
+from service.domain.selection import deciding_metric
 
 SIGNIFICANCE = 0.05
 """A corrected p below this counts."""
@@ -123,6 +121,7 @@ def study_assignment(
     attempt: int,
     ended: Collection[int] = (),
     spent: Mapping[int, float] | None = None,
+    tried: Sequence[TrialResult] = (),
 ) -> StudyAssignment:
     """What a driver needs to run a study's trials that have not ended.
 
@@ -134,6 +133,7 @@ def study_assignment(
         attempt: The attempt that the driver makes.
         ended: Numbers of trials that need not run again.
         spent: The worker-seconds of trials that began, by number.
+        tried: What the study's trials measured, where its search learns from it.
 
     Raises:
         InvalidSpec: Where the catalogue no longer has what the spec names: a plug-in is gone.
@@ -162,6 +162,16 @@ def study_assignment(
             for trial in study.trials
             if trial.number not in ended
         ),
+        proposals=proposals(
+            spec,
+            contenders[study.contender],
+            deciding_metric(spec, study.problem, catalogue),
+            study,
+            tried,
+            comparison_id=comparison_id,
+        )
+        if study.contender is not None and learns(spec, study.kind)
+        else None,
         worker_seconds=budget,
         spent={
             ids.trial_id(comparison_id, number): seconds
@@ -169,43 +179,6 @@ def study_assignment(
         }
         if budget is not None
         else {},
-    )
-
-
-def preview(spec: ComparisonSpec, catalogue: Catalogue) -> Preview:
-    """What the spec would run: trials and epochs exactly, and the points of every search."""
-    epochs = spec.budget.epochs
-    studies = [
-        StudyPreview(
-            kind=study.kind,
-            problem=study.problem,
-            contender=study.contender,
-            trials=len(study.trials),
-            epochs=len(study.trials) * epochs,
-            points=tuple(trial.point for trial in study.trials[:: spec.tuning.repeats]),
-            repeats=spec.tuning.repeats,
-        )
-        for study in plan(spec, catalogue).studies
-    ]
-    finals = len(spec.contenders) * spec.seeds
-    studies.extend(
-        StudyPreview(
-            kind=StudyKind.FINALS,
-            problem=problem,
-            contender=None,
-            trials=finals,
-            epochs=finals * epochs,
-            points=(),
-        )
-        for problem in spec.problems
-    )
-    return Preview(
-        trials=sum(study.trials for study in studies),
-        epochs=sum(study.epochs for study in studies),
-        studies=tuple(studies),
-        minimum_seeds=minimum_seeds(len(spec.contenders)),
-        search=spec.tuning.described,
-        warnings=tuple(_warnings(spec, catalogue)),
     )
 
 
@@ -271,44 +244,3 @@ def _assigned(trial: PlannedTrial, contender: Contender, comparison_id: str) -> 
         settings={**contender.settings, **trial.point},
         seed=trial.seed,
     )
-
-
-def _warnings(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[str]:
-    if len(spec.contenders) == 1:
-        yield "there is one contender only: figures, but no verdict"
-    elif warning := seeds_warning(spec):
-        yield warning
-    contenders = resolve(spec, catalogue)
-    for contender in contenders:
-        points = spec.tuning.points(contender.space)
-        if not contender.space:
-            yield f"{contender.name} has no searched settings: one tuning trial instead of a search"
-        elif points == 1:
-            yield f"{contender.name} is tuned on a single point"
-        elif points > (different := _combinations(contender.space)):
-            yield f"{contender.name} draws {points} points from {different}: some are tried twice"
-    yield from _unequal_grids(spec, contenders)
-    for index, first in enumerate(contenders):
-        for second in contenders[index + 1 :]:
-            if (first.optimizer, first.settings, first.space) == (
-                second.optimizer,
-                second.settings,
-                second.space,
-            ):
-                yield f"{first.name} and {second.name} are the same optimizer in the same space"
-
-
-def _combinations(space: Space) -> float:
-    """How many different points a space has; infinitely many where it has a range."""
-    if all(isinstance(dimension, Values) for dimension in space.values()):
-        return grid_size(space)
-    return math.inf
-
-
-def _unequal_grids(spec: ComparisonSpec, contenders: Sequence[Contender]) -> Iterator[str]:
-    """Says who searches more: the trials of grids follow from their spaces."""
-    searches = {one.name: grid_size(one.space) for one in contenders if one.space}
-    equal_time = spec.tuning.worker_seconds is not None
-    if spec.tuning.search is Search.GRID and not equal_time and len(set(searches.values())) > 1:
-        each = numbers.listed([f"{name} {size}" for name, size in searches.items()])
-        yield f"the searches are not equal: points of the grids are {each}"

@@ -10,6 +10,7 @@ from service.contracts.events import (
     StudyEnded,
     TrialEnded,
     TrialPoint,
+    TrialProposed,
     TrialStarted,
 )
 from service.contracts.plan import Plan, PlannedStudy, PlannedTrial
@@ -17,6 +18,9 @@ from service.contracts.states import ENDED_TRIALS, StudyKind, TrialState
 from service.domain import ids
 from service.domain.results import ComparisonResults, TrialResult
 from service.domain.selection import select
+
+TrialEvent = TrialProposed | TrialStarted | TrialPoint | TrialEnded
+"""What is told of one trial."""
 
 
 def replay(
@@ -36,7 +40,7 @@ def replay(
     Returns:
         The results; complete where every search ended and the finals of every chosen point too.
     """
-    told: dict[str, list[TrialStarted | TrialPoint | TrialEnded]] = {}
+    told: dict[str, list[TrialEvent]] = {}
     for event in events:
         if not isinstance(event, StudyEnded):
             told.setdefault(event.trial_id, []).append(event)
@@ -60,14 +64,16 @@ def replay(
 def _replayed(
     study: PlannedStudy,
     trial: PlannedTrial,
-    events: Iterable[TrialStarted | TrialPoint | TrialEnded],
+    events: Iterable[TrialEvent],
 ) -> TrialResult:
     points: dict[int, MetricPoint] = {}
     environment: Environment | None = None
     end: TrialEnded | None = None
-    state = TrialState.QUEUED
+    state, proposed = TrialState.QUEUED, trial.point
     for event in events:
         match event:
+            case TrialProposed():
+                proposed = event.point
             case TrialStarted():
                 environment, end, state = event.environment, None, TrialState.RUNNING
                 kept = event.resumed_from_epoch
@@ -81,7 +87,7 @@ def _replayed(
         kind=study.kind,
         problem=study.problem,
         contender=trial.contender,
-        point=trial.point,
+        point=proposed,
         seed=trial.seed,
         state=state,
         failure=end.failure if end else None,

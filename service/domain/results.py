@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from service.contracts.events import Environment, MetricPoint
 from service.contracts.plan import Point
 from service.contracts.spec import ComparisonSpec
-from service.contracts.states import FailureKind, StudyKind, TrialState
-
-OWN_FAILURES = frozenset({FailureKind.OUT_OF_MEMORY, FailureKind.BAD_SETTING})
-"""Failures that are the contender's: they count as a miss. Others leave the seed out."""
+from service.contracts.states import OWN_FAILURES, FailureKind, StudyKind, TrialState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +62,16 @@ def own_failure(trial: TrialResult) -> bool:
 def counts(trial: TrialResult) -> bool:
     """Whether the trial says something of its contender: it measured, or failed through it."""
     return trial.measured or own_failure(trial)
+
+
+def trials_of(
+    results: ComparisonResults, problem: str, kind: StudyKind, contender: str | None = None
+) -> tuple[TrialResult, ...]:
+    """The trials of one kind on one problem, of one contender or of all."""
+    return tuple(
+        trial
+        for trial in results.trials
+        if trial.problem == problem
+        and trial.kind is kind
+        and (contender is None or trial.contender == contender)
+    )

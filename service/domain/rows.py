@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from service.contracts.base import SettingValue
 from service.contracts.events import Environment, MetricPoint
+from service.contracts.plan import Point
 from service.contracts.report import Report
 from service.contracts.states import (
     ComparisonState,
@@ -182,6 +184,12 @@ class TrialRows(Protocol):
         message: str = "",
     ) -> None:
         """Write a state that the state table allows."""
+        ...
+
+    def set_point(
+        self, trial: TrialRecord, point: Point, settings: Mapping[str, SettingValue]
+    ) -> None:
+        """Note the point that a search proposed for a trial, and all settings that follow."""
         ...
 
     def set_started(self, trial: TrialRecord, attempt: int, environment: Environment) -> None:

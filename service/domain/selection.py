@@ -40,7 +40,7 @@ def choose(trials: Sequence[TrialResult], metric: Metric) -> Point | None:
     ranked = [
         (loss, tried[0].number, tried[0].point)
         for tried in runs.values()
-        if math.isfinite(loss := statistics.median(_final_loss(run, metric) for run in tried))
+        if math.isfinite(loss := statistics.median(_ranked(run, metric) for run in tried))
     ]
     return min(ranked, key=lambda entry: entry[:2])[2] if ranked else None
 
@@ -70,9 +70,14 @@ def select(results: ComparisonResults, problem: str, catalogue: Catalogue) -> di
     return chosen
 
 
-def _final_loss(trial: TrialResult, metric: Metric) -> float:
-    """The loss at the last epoch; infinite where the run diverged or failed."""
+def final_loss(trial: TrialResult, metric: Metric) -> float | None:
+    """The loss at the last epoch; None where the run diverged or failed, or measured nothing."""
     if not trial.measured or not trial.points:
-        return math.inf
-    loss = max(trial.points, key=lambda point: point.epoch).value(metric)
+        return None
+    return max(trial.points, key=lambda point: point.epoch).value(metric)
+
+
+def _ranked(trial: TrialResult, metric: Metric) -> float:
+    """The final loss as it can be compared: the worst where there is none."""
+    loss = final_loss(trial, metric)
     return math.inf if loss is None else loss

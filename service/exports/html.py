@@ -157,7 +157,7 @@ def _notes(report: Report, results: ComparisonResults) -> tuple[tuple[str, str],
     return (
         ("comparison", report.comparison_id),
         ("budget", f"{numbers.counted(spec.budget.epochs, 'epoch')} a run"),
-        ("search", f"{spec.tuning.described}, drawn before the first run"),
+        ("search", f"{spec.tuning.described}, {spec.tuning.when_drawn}"),
         (
             "finals",
             f"{numbers.counted(report.seeds, 'fresh seed')}, the same for every contender; a "

@@ -14,7 +14,7 @@ from service.contracts.views import (
     Preview,
     StudyView,
 )
-from service.domain import ids, planning
+from service.domain import ids, planning, previews
 from service.domain.errors import IdempotencyMismatch, NotFound
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import Actor, ComparisonRecord
@@ -64,7 +64,7 @@ class Comparisons:
         Raises:
             InvalidSpec: Where the spec cannot be run.
         """
-        return planning.preview(planning.read_spec(document, self.catalogue), self.catalogue)
+        return previews.preview(planning.read_spec(document, self.catalogue), self.catalogue)
 
     def page(
         self,

@@ -9,9 +9,11 @@ from service.contracts.events import (
     StudyEnded,
     TrialEnded,
     TrialPoint,
+    TrialProposed,
     TrialStarted,
 )
 from service.contracts.metrics import Metric
+from service.contracts.space import Space, refusal
 from service.contracts.states import FailureKind, TrialState
 from service.domain.errors import NotFound, TransitionRefused
 from service.domain.ports import UnitOfWork
@@ -31,6 +33,8 @@ class Ingest:
     metric: Metric
     """The loss of the figures: the one that decides on the study's problem."""
     limits: AttemptLimits
+    space: Space
+    """Where points may be proposed; empty where the study's points were drawn beforehand."""
     _trials: dict[str, TrialRecord] = field(default_factory=dict)
     _points: dict[tuple[int, int], MetricPoint] = field(default_factory=dict)
     _figures: dict[int, TrialFigures] = field(default_factory=dict)
@@ -48,6 +52,8 @@ class Ingest:
             match event:
                 case TrialPoint():
                     self._point(event)
+                case TrialProposed():
+                    self._proposed(event)
                 case TrialStarted():
                     self._started(event)
                 case TrialEnded():
@@ -76,6 +82,19 @@ class Ingest:
         self._points[trial.key, event.point.step] = event.point
         ended = trial.ended_at is not None
         self._note(trial, self._following(self._known(trial), event.point, ended=ended))
+
+    def _proposed(self, event: TrialProposed) -> None:
+        """Give a trial its point, which it keeps: one that was told before changes nothing."""
+        trial = self._trials[event.trial_id]
+        if trial.point == event.point or self._is_held(trial):
+            return
+        if trial.point or not self.space:
+            raise TransitionRefused(f"trial {trial.id} has its point already")
+        if reason := refusal(self.space, event.point):
+            raise TransitionRefused(f"the point of trial {trial.id} is not searched: {reason}")
+        settings = {**trial.settings, **event.point}
+        self.unit.trials.set_point(trial, event.point, settings)
+        self._trials[trial.id] = replace(trial, point=event.point, settings=settings)
 
     def _started(self, event: TrialStarted) -> None:
         trial = self._trials[event.trial_id]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from service.contracts.catalogue import Catalogue
+from service.contracts.catalogue import Catalogue, resolve
 from service.contracts.events import (
     EventBatch,
     EventReceipt,
@@ -11,17 +11,22 @@ from service.contracts.events import (
     StudyEnded,
 )
 from service.contracts.plan import PlannedStudy, PlannedTrial, StudyAssignment
+from service.contracts.space import Space
+from service.contracts.spec import ComparisonSpec
 from service.contracts.states import ENDED_TRIALS, StudyState, TrialState
 from service.domain.errors import Forbidden, NotFound, StaleAttempt
 from service.domain.planning import study_assignment
 from service.domain.ports import Clock, UnitOfWork, Units
+from service.domain.proposals import learns
 from service.domain.records import ComparisonRecord, StudyRecord
+from service.domain.results import TrialResult, trials_of
 from service.domain.selection import deciding_metric
 from service.domain.tokens import StudyClaim, verify
 from service.usecases.endings import AttemptLimits
 from service.usecases.ingest import Ingest
 from service.usecases.ledger import Ledger
 from service.usecases.progress import Progress
+from service.usecases.results import read_results
 
 ACTOR = "driver"
 _TAKEN = (StudyState.SUBMITTED, StudyState.RUNNING)
@@ -66,6 +71,7 @@ class Studies:
             comparison = unit.comparisons.get(study.comparison_id)
             assert comparison is not None, "a foreign key holds it"
             trials = unit.trials.of(study.comparison_id, study_id=study_id)
+            tried = _tried(unit, comparison, study)
         planned = PlannedStudy(
             number=study.number,
             kind=study.kind,
@@ -89,6 +95,7 @@ class Studies:
             attempt=attempt,
             ended={trial.number for trial in trials if trial.state in _NOT_TO_RUN},
             spent={trial.number: trial.worker_seconds or 0.0 for trial in trials},
+            tried=tried,
         )
 
     def record(self, study_id: str, batch: EventBatch) -> EventReceipt:
@@ -108,7 +115,8 @@ class Studies:
                 with Ledger(unit, comparison.id, actor=ACTOR, clock=self.clock) as ledger:
                     study = self._heard(unit, ledger, study)
                     metric = deciding_metric(comparison.spec, study.problem, self.catalogue)
-                    Ingest(unit, ledger, study, metric, self.limits).take(batch)
+                    space = self._open_space(comparison.spec, study)
+                    Ingest(unit, ledger, study, metric, self.limits, space).take(batch)
         if ends:
             self.progress.advance(study.comparison_id)
         return EventReceipt(accepted=len(batch.events))
@@ -132,6 +140,13 @@ class Studies:
                 self._heard(unit, ledger, study)
             return _orders(unit, study_id)
 
+    def _open_space(self, spec: ComparisonSpec, study: StudyRecord) -> Space:
+        """Where the study's driver may propose points; empty where they were drawn beforehand."""
+        if not learns(spec, study.kind):
+            return {}
+        contenders = resolve(spec, self.catalogue)
+        return next(one.space for one in contenders if one.name == study.contender)
+
     def _heard(self, unit: UnitOfWork, ledger: Ledger, study: StudyRecord) -> StudyRecord:
         """Note a sign of life; the first one of an attempt means that it runs."""
         if study.state is StudyState.SUBMITTED:
@@ -146,6 +161,16 @@ def _orders(unit: UnitOfWork, study_id: str) -> HeartbeatReply:
         cancel=unit.trials.in_state(study_id, TrialState.CANCELLED),
         pause=unit.trials.in_state(study_id, TrialState.PAUSED),
     )
+
+
+def _tried(
+    unit: UnitOfWork, comparison: ComparisonRecord, study: StudyRecord
+) -> tuple[TrialResult, ...]:
+    """What the study's trials measured, where its search learns from it."""
+    if not learns(comparison.spec, study.kind):
+        return ()
+    results = read_results(unit, comparison, complete=False, kind=study.kind)
+    return trials_of(results, study.problem, study.kind, study.contender)
 
 
 def _found(unit: UnitOfWork, study_id: str) -> StudyRecord:

@@ -18,7 +18,8 @@ from service.contracts.catalogue import built_in
 from service.contracts.documents import read_document
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import StudyKind, TrialState
-from service.domain.planning import preview, read_spec
+from service.domain.planning import read_spec
+from service.domain.previews import preview
 from service.exports.palette import OPTIMIZER_COLOURS
 from tests.support.example_comparison import example
 from tests.support.paper_outcomes import a_run, a_spec, an_outcome

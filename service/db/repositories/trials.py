@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.contracts.base import SettingValue
 from service.contracts.events import Environment
+from service.contracts.plan import Point
 from service.contracts.states import ENDED_TRIALS, FailureKind, StudyKind, TrialState
 from service.db.models import Trial
 from service.domain.records import (
@@ -164,6 +165,14 @@ class Trials:
         if state in ENDED_TRIALS:
             values["ended_at"] = at
         self.session.execute(update(Trial).where(Trial.key == trial.key).values(**values))
+
+    def set_point(
+        self, trial: TrialRecord, point: Point, settings: Mapping[str, SettingValue]
+    ) -> None:
+        """Note the point that a search proposed for a trial, and all settings that follow."""
+        self.session.execute(
+            update(Trial).where(Trial.key == trial.key).values(point=point, settings=dict(settings))
+        )
 
     def set_started(self, trial: TrialRecord, attempt: int, environment: Environment) -> None:
         """Note in which attempt and where a trial runs."""

@@ -18,12 +18,12 @@ from service.contracts.spec import ComparisonSpec, Outcome
 from service.contracts.states import ENDED_TRIALS, StudyKind
 from service.domain import draws
 from service.domain.planning import minimum_seeds, seeds_warning
-from service.domain.results import ComparisonResults, own_failure
+from service.domain.results import ComparisonResults, own_failure, trials_of
 from service.domain.scoring import intervals
 from service.domain.scoring.contenders import contender_report
 from service.domain.scoring.findings import Findings, leader_of, titles
 from service.domain.scoring.pairs import Pair, compare, ratio
-from service.domain.scoring.runs import Run, counted_runs, trials_of
+from service.domain.scoring.runs import Run, counted_runs
 from service.domain.scoring.sentence import sentence
 from service.domain.scoring.targets import MARGIN, moved, relative_target
 from service.domain.scoring.verdict import decide, more_seeds

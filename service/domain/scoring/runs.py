@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from service.contracts.events import MetricPoint
 from service.contracts.metrics import Metric
 from service.contracts.spec import Outcome
-from service.contracts.states import StudyKind, TrialState
-from service.domain.results import ComparisonResults, TrialResult, counts
+from service.contracts.states import TrialState
+from service.domain.results import TrialResult, counts
 from service.domain.scoring.targets import reached_at
 
 
@@ -48,19 +48,6 @@ class Run:
         if not self.finished or target is None:
             return math.inf
         return reached_at(self.points, target, axis=outcome, metric=self.metric)
-
-
-def trials_of(
-    results: ComparisonResults, problem: str, kind: StudyKind, contender: str | None = None
-) -> tuple[TrialResult, ...]:
-    """The trials of one kind on one problem, of one contender or of all."""
-    return tuple(
-        trial
-        for trial in results.trials
-        if trial.problem == problem
-        and trial.kind is kind
-        and (contender is None or trial.contender == contender)
-    )
 
 
 def counted_runs(trials: Sequence[TrialResult], metric: Metric) -> tuple[Run, ...]:

@@ -13,10 +13,10 @@ from service.domain.planning import (
     minimum_seeds,
     plan,
     plan_finals,
-    preview,
     read_spec,
     study_assignment,
 )
+from service.domain.previews import preview
 from tests.support.comparisons import PROBLEM, a_spec
 
 CATALOGUE = built_in()
