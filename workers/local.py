@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from service.contracts.catalogue import Catalogue, check, installed
 from service.contracts.errors import SpecRefused, first_error
 from service.contracts.event_lines import LOCAL_COMPARISON, LineRefused, parse_events
-from service.contracts.events import EventLine, StudyEnded, TrialEnded
+from service.contracts.events import EventLine, StudyEnded
 from service.contracts.plan import Plan, PlannedStudy
-from service.contracts.states import StudyKind
-from service.domain import ids, planning, selection
+from service.contracts.states import ENDED_TRIALS, StudyKind
+from service.domain import ids, planning, searching, selection
 from service.domain.replay import replay
 from service.domain.results import ComparisonResults, TrialResult, trials_of
 from workers.agenda import Agenda, Tell
@@ -93,22 +93,18 @@ class _Chain:
         own_id = ids.study_id(LOCAL_COMPARISON, study.number)
         if any(line.study_id == own_id and isinstance(line.event, StudyEnded) for line in told):
             return
-        ends = {e.trial_id: e for line in told if isinstance(e := line.event, TrialEnded)}
-        spent = {
-            trial.number: ends[trial_id].worker_seconds
-            for trial in study.trials
-            if (trial_id := ids.trial_id(LOCAL_COMPARISON, trial.number)) in ends
-        }
         tried = trials_of(self._results(), study.problem, study.kind, study.contender)
+        study = _with_points(study, tried)
         assignment = planning.study_assignment(
             self._plan.spec,
             self._catalogue,
-            _with_points(study, tried),
+            study,
             comparison_id=LOCAL_COMPARISON,
             attempt=ATTEMPT,
-            ended=spent.keys(),
-            spent=spent,
-            tried=tried,
+            ended={trial.number for trial in tried if trial.state in ENDED_TRIALS},
+        )
+        assignment = searching.informed(
+            assignment, study, spec=self._plan.spec, catalogue=self._catalogue, tried=tried
         )
         reporter = JsonlReporter(
             self._events, study_id=assignment.study_id, attempt=assignment.attempt

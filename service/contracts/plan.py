@@ -90,5 +90,5 @@ class StudyAssignment(Contract):
     """What the points of a search that learns are proposed from."""
     worker_seconds: float | None = None
     """The budget of the search over all attempts, where it is one of time."""
-    spent: Annotated[dict[str, float], Field(default_factory=dict)]
+    spent: dict[str, float] = Field(default_factory=dict)
     """What each trial has cost so far, in worker-seconds, where that is what the budget limits."""

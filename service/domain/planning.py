@@ -19,9 +19,6 @@ from service.contracts.spec import ComparisonSpec
 from service.contracts.states import StudyKind
 from service.domain import draws, ids
 from service.domain.errors import InvalidSpec
-from service.domain.proposals import learns, proposals
-from service.domain.results import TrialResult
-from service.domain.selection import deciding_metric
 
 SIGNIFICANCE = 0.05
 """A corrected p below this counts."""
@@ -120,8 +117,6 @@ def study_assignment(
     comparison_id: str,
     attempt: int,
     ended: Collection[int] = (),
-    spent: Mapping[int, float] | None = None,
-    tried: Sequence[TrialResult] = (),
 ) -> StudyAssignment:
     """What a driver needs to run a study's trials that have not ended.
 
@@ -132,8 +127,6 @@ def study_assignment(
         comparison_id: The comparison it belongs to.
         attempt: The attempt that the driver makes.
         ended: Numbers of trials that need not run again.
-        spent: The worker-seconds of trials that began, by number.
-        tried: What the study's trials measured, where its search learns from it.
 
     Raises:
         InvalidSpec: Where the catalogue no longer has what the spec names: a plug-in is gone.
@@ -144,7 +137,6 @@ def study_assignment(
         raise InvalidSpec(error.errors) from error
     problem = catalogue.problem(study.problem)
     assert problem is not None, "resolve() has looked"
-    budget = spec.tuning.worker_seconds if study.kind is StudyKind.TUNING else None
     return StudyAssignment(
         study_id=ids.study_id(comparison_id, study.number),
         attempt=attempt,
@@ -162,23 +154,6 @@ def study_assignment(
             for trial in study.trials
             if trial.number not in ended
         ),
-        proposals=proposals(
-            spec,
-            contenders[study.contender],
-            deciding_metric(spec, study.problem, catalogue),
-            study,
-            tried,
-            comparison_id=comparison_id,
-        )
-        if study.contender is not None and learns(spec, study.kind)
-        else None,
-        worker_seconds=budget,
-        spent={
-            ids.trial_id(comparison_id, number): seconds
-            for number, seconds in (spent or {}).items()
-        }
-        if budget is not None
-        else {},
     )
 
 

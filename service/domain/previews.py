@@ -12,7 +12,7 @@ from service.contracts.states import StudyKind
 from service.contracts.tuning import Search
 from service.contracts.views import Preview, StudyPreview
 from service.domain.planning import minimum_seeds, plan, seeds_warning
-from service.domain.proposals import learns
+from service.domain.searching import learns
 
 
 def preview(spec: ComparisonSpec, catalogue: Catalogue) -> Preview:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from service.contracts.catalogue import Catalogue, resolve
+from service.contracts.catalogue import Catalogue
 from service.contracts.events import (
     EventBatch,
     EventReceipt,
@@ -13,13 +13,13 @@ from service.contracts.events import (
 from service.contracts.plan import PlannedStudy, PlannedTrial, StudyAssignment
 from service.contracts.space import Space
 from service.contracts.spec import ComparisonSpec
-from service.contracts.states import ENDED_TRIALS, StudyState, TrialState
+from service.contracts.states import ENDED_TRIALS, StudyKind, StudyState, TrialState
 from service.domain.errors import Forbidden, NotFound, StaleAttempt
 from service.domain.planning import study_assignment
 from service.domain.ports import Clock, UnitOfWork, Units
-from service.domain.proposals import learns
 from service.domain.records import ComparisonRecord, StudyRecord
 from service.domain.results import TrialResult, trials_of
+from service.domain.searching import informed, learns, searched_space
 from service.domain.selection import deciding_metric
 from service.domain.tokens import StudyClaim, verify
 from service.usecases.endings import AttemptLimits
@@ -87,15 +87,16 @@ class Studies:
                 for trial in trials
             ),
         )
-        return study_assignment(
+        assignment = study_assignment(
             comparison.spec,
             self.catalogue,
             planned,
             comparison_id=comparison.id,
             attempt=attempt,
             ended={trial.number for trial in trials if trial.state in _NOT_TO_RUN},
-            spent={trial.number: trial.worker_seconds or 0.0 for trial in trials},
-            tried=tried,
+        )
+        return informed(
+            assignment, planned, spec=comparison.spec, catalogue=self.catalogue, tried=tried
         )
 
     def record(self, study_id: str, batch: EventBatch) -> EventReceipt:
@@ -144,8 +145,7 @@ class Studies:
         """Where the study's driver may propose points; empty where they were drawn beforehand."""
         if not learns(spec, study.kind):
             return {}
-        contenders = resolve(spec, self.catalogue)
-        return next(one.space for one in contenders if one.name == study.contender)
+        return searched_space(spec, self.catalogue, study.contender)
 
     def _heard(self, unit: UnitOfWork, ledger: Ledger, study: StudyRecord) -> StudyRecord:
         """Note a sign of life; the first one of an attempt means that it runs."""
@@ -166,8 +166,8 @@ def _orders(unit: UnitOfWork, study_id: str) -> HeartbeatReply:
 def _tried(
     unit: UnitOfWork, comparison: ComparisonRecord, study: StudyRecord
 ) -> tuple[TrialResult, ...]:
-    """What the study's trials measured, where its search learns from it."""
-    if not learns(comparison.spec, study.kind):
+    """What the trials of a search measured; nothing of finals, which do not depend on it."""
+    if study.kind is not StudyKind.TUNING:
         return ()
     results = read_results(unit, comparison, complete=False, kind=study.kind)
     return trials_of(results, study.problem, study.kind, study.contender)

@@ -8,11 +8,15 @@ from hypothesis import strategies as st
 
 from service.contracts.catalogue import built_in
 from service.contracts.events import TrialProposed
-from service.contracts.plan import Point
+from service.contracts.plan import PlannedStudy, Point
+from service.contracts.proposals import Proposals
+from service.contracts.spec import ComparisonSpec
 from service.contracts.states import FailureKind, StudyKind, TrialState
 from service.domain.errors import TransitionRefused
 from service.domain.planning import plan, study_assignment
 from service.domain.previews import preview
+from service.domain.results import TrialResult
+from service.domain.searching import informed
 from tests.support.comparisons import a_spec, a_trial
 from tests.support.control_plane import ControlPlane, FakeDriver
 
@@ -101,6 +105,13 @@ def test_the_next_attempt_is_told_what_was_tried(plane: ControlPlane) -> None:
     assert next(one.settings["lr"] for one in second.trials if one.trial_id == begun) == 0.02
 
 
+def proposals(spec: ComparisonSpec, study: PlannedStudy, *tried: TrialResult) -> Proposals:
+    assigned = study_assignment(spec, built_in(), study, comparison_id="c", attempt=1)
+    found = informed(assigned, study, spec=spec, catalogue=built_in(), tried=tried).proposals
+    assert found is not None
+    return found
+
+
 @given(seed=st.integers(0, 2**31 - 1))
 def test_proposals_follow_from_the_comparisons_seed_and_the_space_alone(seed: int) -> None:
     def seeds(name: str, search_seed: int) -> list[int]:
@@ -109,9 +120,7 @@ def test_proposals_follow_from_the_comparisons_seed_and_the_space_alone(seed: in
             tuning=TPE, seed=search_seed,
         )  # fmt: skip
         study = plan(spec, built_in()).studies[0]
-        assigned = study_assignment(spec, built_in(), study, comparison_id="c", attempt=1)
-        assert assigned.proposals is not None
-        return list(assigned.proposals.open.values())
+        return list(proposals(spec, study).open.values())
 
     assert seeds("one", seed) == seeds("two", seed)
     assert len(set(seeds("one", seed))) == 3
@@ -134,11 +143,7 @@ def test_what_says_nothing_of_a_point_is_not_learnt_from() -> None:
         )
         for number, (state, failure) in enumerate(states.items())
     ]
-    assigned = study_assignment(
-        spec, built_in(), study, comparison_id="c", attempt=2, tried=tried
-    ).proposals
-    assert assigned is not None
-    told = [(one.trial_id, one.state, one.loss) for one in assigned.tried]
+    told = [(one.trial_id, one.state, one.loss) for one in proposals(spec, study, *tried).tried]
     assert told == [("c-t0", "ended", 5), ("c-t1", "stopped", 5), ("c-t2", "ended", None)]
 
 

@@ -1,0 +1,96 @@
+"""What the driver of a search has to know of it: its budget, and what its trials came to."""
+
+from collections.abc import Iterator, Sequence
+
+from service.contracts.catalogue import Catalogue, resolve
+from service.contracts.metrics import Metric
+from service.contracts.plan import PlannedStudy, StudyAssignment
+from service.contracts.proposals import Proposals, Tried
+from service.contracts.space import Space
+from service.contracts.spec import ComparisonSpec
+from service.contracts.states import ENDED_TRIALS, StudyKind, TrialState
+from service.contracts.tuning import Search
+from service.domain import draws, ids
+from service.domain.results import TrialResult, counts
+from service.domain.selection import deciding_metric, final_loss
+
+
+def learns(spec: ComparisonSpec, kind: StudyKind) -> bool:
+    """Whether the points of such a study follow while it runs."""
+    return kind is StudyKind.TUNING and spec.tuning.search is Search.TPE
+
+
+def informed(
+    assignment: StudyAssignment,
+    study: PlannedStudy,
+    *,
+    spec: ComparisonSpec,
+    catalogue: Catalogue,
+    tried: Sequence[TrialResult],
+) -> StudyAssignment:
+    """The assignment with what a search has to know: its budget, and what its trials came to.
+
+    Args:
+        assignment: Of any study; that of finals stays as it is.
+        study: The study, with the points that its trials have.
+        spec: The comparison.
+        catalogue: Where the space and the deciding loss are found.
+        tried: Its trials with what they measured.
+    """
+    if study.kind is not StudyKind.TUNING:
+        return assignment
+    known: dict[str, object] = {"worker_seconds": spec.tuning.worker_seconds}
+    if spec.tuning.worker_seconds is not None:
+        known["spent"] = {
+            ids.trial_id(assignment.comparison_id, trial.number): trial.worker_seconds
+            for trial in tried
+        }
+    if learns(spec, study.kind):
+        known["proposals"] = _proposals(
+            assignment, study, spec=spec, catalogue=catalogue, tried=tried
+        )
+    return assignment.model_copy(update=known)
+
+
+def searched_space(spec: ComparisonSpec, catalogue: Catalogue, contender: str | None) -> Space:
+    """The space of a contender, defaults filled in."""
+    return next(one.space for one in resolve(spec, catalogue) if one.name == contender)
+
+
+def _proposals(
+    assignment: StudyAssignment,
+    study: PlannedStudy,
+    *,
+    spec: ComparisonSpec,
+    catalogue: Catalogue,
+    tried: Sequence[TrialResult],
+) -> Proposals:
+    space = searched_space(spec, catalogue, study.contender)
+    metric = deciding_metric(spec, study.problem, catalogue)
+    return Proposals(
+        space=space,
+        metric=metric,
+        tried=tuple(_tried(tried, metric, assignment.comparison_id)),
+        open={
+            ids.trial_id(assignment.comparison_id, trial.number): draws.proposal_seed(
+                spec.seed, space, index
+            )
+            for index, trial in enumerate(study.trials)
+            if space and not trial.point
+        },
+    )
+
+
+def _tried(trials: Sequence[TrialResult], metric: Metric, comparison_id: str) -> Iterator[Tried]:
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        runs = trial.state not in ENDED_TRIALS
+        if trial.point and (runs or counts(trial)):
+            loss = final_loss(trial, metric)
+            stopped = trial.state is TrialState.STOPPED and loss is not None
+            yield Tried(
+                trial_id=ids.trial_id(comparison_id, trial.number),
+                point=trial.point,
+                state="running" if runs else "stopped" if stopped else "ended",
+                epochs=trial.points[-1].epoch if trial.points else 0,
+                loss=None if runs else loss,
+            )
