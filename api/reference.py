@@ -12,6 +12,7 @@ from api.errors import MEDIA_TYPE
 from service.contracts.base import Contract
 from service.contracts.documents import read_document
 from service.contracts.events import EventBatch, Heartbeat
+from service.contracts.extension import Extension
 from service.contracts.logs import LogBatch
 from service.contracts.problem import Problem
 from service.contracts.spec import ComparisonSpec
@@ -41,6 +42,7 @@ _PROBLEMS = {
 _IN_BODIES: tuple[type[Contract], ...] = (
     ComparisonSpec,
     EventBatch,
+    Extension,
     Heartbeat,
     LogBatch,
     Problem,

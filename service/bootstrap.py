@@ -99,7 +99,7 @@ def assemble(
         settings=settings,
         catalogue=catalogue,
         comparisons=Comparisons(units, catalogue, time),
-        control=Control(units, time),
+        control=Control(units, catalogue, time),
         studies=Studies(units, catalogue, time, progress, limits, settings.signing_secret()),
         trials=Trials(units),
         reports=Reports(units, catalogue, time, score_results),

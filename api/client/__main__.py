@@ -90,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
         ("resume", commands.resume, "let what is paused go on where it stopped"),
     ):
         _with_part(_add(every, name, run, text))
+
+    extend = _add(every, "extend", commands.extend, "give a comparison more, as new totals")
+    _with_id(extend)
+    extend.add_argument("--trials", metavar="N", type=_total, help="points of each search")
+    extend.add_argument("--epochs", metavar="N", type=_total, help="epochs of each training run")
+    extend.add_argument("--seeds", metavar="N", type=_total, help="fresh seeds of the finals")
+
     _add(every, "workers", commands.workers, "the cluster's machines, what runs and what waits")
     _add(every, "login", commands.login, "a link that signs a browser in, once")
     return parser
@@ -116,6 +123,12 @@ def _with_part(parser: argparse.ArgumentParser) -> None:
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--contender", metavar="NAME", help="one contender alone")
     part.add_argument("--trial", metavar="TRIAL", help="one trial alone: its number or its id")
+
+
+def _total(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, got {text!r}")
+    return int(text)
 
 
 def _limit(text: str) -> int:

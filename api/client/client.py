@@ -1,5 +1,6 @@
 """The service from Python: what the API offers, in the types of the contracts."""
 
+import json
 import os
 import secrets
 import time
@@ -131,6 +132,25 @@ class Client:
     def resume(self, comparison_id: str, *, contender: str | None = None) -> ComparisonView:
         """Let all that is paused in a comparison go on, or all of one contender."""
         return self._do("resume", ComparisonView, _path(comparison_id, contender))
+
+    def extend(
+        self,
+        comparison_id: str,
+        *,
+        trials: int | None = None,
+        epochs: int | None = None,
+        seeds: int | None = None,
+    ) -> ComparisonView:
+        """Give a comparison these totals of points, epochs and seeds; what ran is used again."""
+        given = {"trials": trials, "epochs": epochs, "seeds": seeds}
+        totals = {name: total for name, total in given.items() if total is not None}
+        answer = self._request(
+            "POST",
+            f"{_path(comparison_id)}:extend",
+            content=json.dumps(totals),
+            headers={"Content-Type": "application/json"},
+        )
+        return _read(ComparisonView, answer)
 
     def cancel_trial(self, trial_id: str) -> TrialView:
         """Stop one trial."""

@@ -1,9 +1,11 @@
-"""What may be done to a comparison, one contender and one trial: cancel, pause, resume."""
+"""What may be done to a comparison, one contender and one trial: cancel, pause, resume; extend."""
 
 from fastapi import APIRouter
 
+from api.bodies import BodyDep
 from api.deps import ServiceDep, Submitter
-from api.reference import problems
+from api.reference import json_body, problems
+from service.contracts.extension import Extension
 from service.contracts.views import ComparisonView, TrialView
 
 router = APIRouter(prefix="/v1", tags=["control"], responses=problems(403, 404, 409))
@@ -25,6 +27,21 @@ def pause(actor: Submitter, service: ServiceDep, comparison_id: str) -> Comparis
 def resume(actor: Submitter, service: ServiceDep, comparison_id: str) -> ComparisonView:
     """Let all that is paused in a comparison go on, each trial from its last whole epoch."""
     return service.control.resume(comparison_id, actor=actor)
+
+
+@router.post(
+    "/comparisons/{comparison_id}:extend",
+    openapi_extra=json_body(Extension),
+    responses=problems(400, 413, 415),
+)
+def extend(
+    actor: Submitter, service: ServiceDep, comparison_id: str, body: BodyDep
+) -> ComparisonView:
+    """Give a comparison more points, epochs or seeds, as new totals; what ran is used again.
+
+    One that has finished runs again, and its report is interim until then.
+    """
+    return service.control.extend(comparison_id, body.contract(Extension), actor=actor)
 
 
 @router.post("/comparisons/{comparison_id}/contenders/{contender}:cancel")

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from service.contracts.base import SettingValue
 from service.contracts.events import Environment, MetricPoint
-from service.contracts.plan import Point
+from service.contracts.plan import Point, Seeds
 from service.contracts.report import Report
+from service.contracts.spec import ComparisonSpec
 from service.contracts.states import (
     ComparisonState,
     FailureKind,
@@ -66,12 +67,16 @@ class ComparisonRows(Protocol):
         """Write a state that the state table allows."""
         ...
 
+    def set_plan(self, comparison_id: str, spec: ComparisonSpec, seeds: Seeds) -> None:
+        """Write what the comparison is since it was extended."""
+        ...
+
     def set_cancelled(self, comparison_id: str, contenders: Sequence[str]) -> None:
         """Write which contenders were cancelled."""
         ...
 
-    def set_verdict(self, comparison_id: str, verdict: str) -> None:
-        """Write the verdict's sentence."""
+    def set_verdict(self, comparison_id: str, verdict: str | None) -> None:
+        """Write the verdict's sentence, or that there is none yet."""
         ...
 
 
@@ -114,6 +119,10 @@ class StudyRows(Protocol):
         """Write how many attempts in a row brought nothing new, and how far the trials are."""
         ...
 
+    def grow(self, study_id: str, trials: int) -> None:
+        """Count the trials that a study has gained."""
+        ...
+
     def excuse(self, study_id: str) -> None:
         """Count one attempt more that spends nothing."""
         ...
@@ -135,7 +144,7 @@ class TrialRows(Protocol):
     """The stored trials."""
 
     def add(self, study: StudyRecord, trials: Sequence[NewTrial]) -> None:
-        """Store the trials of a new study as queued."""
+        """Store new trials of a study as queued."""
         ...
 
     def named(self, study_id: str, trial_ids: Collection[str]) -> Mapping[str, TrialRecord]:
@@ -309,6 +318,10 @@ class ReportRows(Protocol):
 
     def put(self, report: Report) -> None:
         """Store a final report."""
+        ...
+
+    def drop(self, comparison_id: str) -> None:
+        """Forget the final report of a comparison that goes on."""
         ...
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 
 from service.contracts.catalogue import Catalogue
 from service.contracts.metrics import Metric
@@ -68,6 +69,21 @@ def select(results: ComparisonResults, problem: str, catalogue: Catalogue) -> di
         if point is not None:
             chosen[contender.label] = point
     return chosen
+
+
+def current(results: ComparisonResults, catalogue: Catalogue) -> ComparisonResults:
+    """The results without finals at a point that was chosen once and is no longer.
+
+    An extended search may choose another point; until it has chosen, the finals stand as they are.
+    """
+    chosen = {name: select(results, name, catalogue) for name in results.spec.problems}
+    kept = tuple(
+        trial
+        for trial in results.trials
+        if trial.kind is not StudyKind.FINALS
+        or chosen[trial.problem].get(trial.contender, trial.point) == trial.point
+    )
+    return replace(results, trials=kept)
 
 
 def final_loss(trial: TrialResult, metric: Metric) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from service.contracts.states import ComparisonState, StudyState, TrialState
+from service.contracts.states import ENDED_STUDIES, ComparisonState, StudyState, TrialState
 from service.domain.errors import TransitionRefused
 
 State = ComparisonState | StudyState | TrialState
@@ -28,6 +28,7 @@ _COMPARISON: Mapping[ComparisonState, frozenset[ComparisonState]] = {
         {ComparisonState.QUEUED, ComparisonState.RUNNING, ComparisonState.CANCELLING}
     ),
     ComparisonState.CANCELLING: frozenset({ComparisonState.CANCELLED}),
+    ComparisonState.FINISHED: frozenset({ComparisonState.RUNNING}),  # extended
 }
 
 _STUDY: Mapping[StudyState, frozenset[StudyState]] = {
@@ -61,6 +62,7 @@ _STUDY: Mapping[StudyState, frozenset[StudyState]] = {
     ),
     StudyState.PAUSING: frozenset({StudyState.PAUSED, StudyState.QUEUED, StudyState.CANCELLING}),
     StudyState.PAUSED: frozenset({StudyState.QUEUED, StudyState.CANCELLED}),
+    **dict.fromkeys(ENDED_STUDIES, frozenset({StudyState.QUEUED})),  # extended
     StudyState.CANCELLING: frozenset({StudyState.CANCELLED}),
 }
 
@@ -86,6 +88,7 @@ _TRIAL: Mapping[TrialState, frozenset[TrialState]] = {
         }
     ),
     TrialState.PAUSED: frozenset({TrialState.QUEUED, TrialState.FAILED, TrialState.CANCELLED}),
+    TrialState.FINISHED: frozenset({TrialState.QUEUED}),  # extended
 }
 
 

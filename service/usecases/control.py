@@ -1,14 +1,17 @@
-"""What people do to a comparison once it is there: cancel, pause and resume it or a part of it."""
+"""What people do to a comparison that is there: cancel, pause, resume it or a part; extend it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from service.contracts.catalogue import Catalogue
+from service.contracts.extension import Extension
 from service.contracts.views import ComparisonView, TrialView
 from service.domain import ids
 from service.domain.errors import Forbidden, NotFound
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import Actor, ComparisonRecord, Role, TrialRecord
+from service.usecases.extending import extend
 from service.usecases.ledger import Ledger
 from service.usecases.steering import Steering
 from service.usecases.views import comparison_views, trial_view
@@ -24,6 +27,7 @@ class Control:
     """
 
     units: Units
+    catalogue: Catalogue
     clock: Clock
 
     def cancel(
@@ -76,6 +80,25 @@ class Control:
         with self._steering(ids.comparison_of(trial_id), actor, "resumed") as steering:
             steering.resume_trial(_trial(steering.unit, trial_id))
         return self._trial_view(trial_id)
+
+    def extend(self, comparison_id: str, extension: Extension, *, actor: Actor) -> ComparisonView:
+        """Give a comparison more points, epochs or seeds; what ran is used again.
+
+        One that has finished goes on, and its report is interim until it finishes again.
+
+        Raises:
+            InvalidSpec: Where a comparison cannot have those totals.
+        """
+        with self._steering(comparison_id, actor, "extended") as steering:
+            extend(
+                steering.unit,
+                steering.ledger,
+                steering.comparison,
+                extension,
+                catalogue=self.catalogue,
+                actor=actor.name,
+            )
+        return self._view(comparison_id)
 
     @contextmanager
     def _steering(self, comparison_id: str, actor: Actor, done: str) -> Iterator[Steering]:

@@ -21,11 +21,13 @@ from service.contracts.states import (
     StudyState,
     TrialState,
 )
+from service.domain.extending import More, more_of_finals
 from service.domain.planning import plan, plan_finals
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import ComparisonRecord, StudyRecord, TrialRecord
 from service.domain.results import ComparisonResults
 from service.domain.selection import select
+from service.usecases.extending import extend_study
 from service.usecases.ledger import Ledger
 from service.usecases.queueing import queue_study
 from service.usecases.results import read_results
@@ -42,6 +44,13 @@ class QueueFinals:
     """The search on some problems is over: their finals can be queued."""
 
     studies: tuple[PlannedStudy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendFinals:
+    """Everything has ended, but the comparison was extended: finals have more to do."""
+
+    studies: tuple[tuple[StudyRecord, More], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,7 @@ class CloseCancelled:
     """The last study of a comparison that is being cancelled has ended."""
 
 
-Step = QueueFinals | Finish | Fail | Rest | CloseCancelled
+Step = QueueFinals | ExtendFinals | Finish | Fail | Rest | CloseCancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,8 @@ class Progress:
         if not all_ended:
             resting = all(study.state in _AT_REST for study in studies)
             return Rest() if resting else None
+        if more := self._more_finals(unit, comparison, studies):
+            return ExtendFinals(more)
         return self._ending(unit, comparison, studies)
 
     def _finals(
@@ -146,20 +157,54 @@ class Progress:
         first_trial = sum(len(study.trials) for study in searched)
         trials_each = len(spec.contenders) * spec.seeds
         planned: list[PlannedStudy] = []
+        taken = {trial.number for trial in unit.trials.of(comparison.id)}
         for problem in ready:
             chosen = select(results, problem, self.catalogue)
             if chosen:
                 index = spec.problems.index(problem)
+                first = first_trial + index * trials_each
+                if taken.intersection(range(first, first + trials_each)):
+                    first = max(taken) + 1  # an extension came between
                 finals = plan_finals(
                     spec,
                     problem,
                     chosen,
                     comparison.seeds,
                     study_number=len(searched) + index,
-                    first_trial_number=first_trial + index * trials_each,
+                    first_trial_number=first,
                 )
                 planned.append(finals)
+                taken.update(trial.number for trial in finals.trials)
         return tuple(planned)
+
+    def _more_finals(
+        self, unit: UnitOfWork, comparison: ComparisonRecord, studies: tuple[StudyRecord, ...]
+    ) -> tuple[tuple[StudyRecord, More], ...]:
+        """What the finals lack of every chosen point on every seed for every epoch.
+
+        Without an extension that is nothing.
+        """
+        results = read_results(unit, comparison, complete=False, kind=StudyKind.TUNING)
+        trials = unit.trials.of(comparison.id)
+        number = 1 + max(trial.number for trial in trials)
+        found: list[tuple[StudyRecord, More]] = []
+        for study in studies:
+            if study.kind is not StudyKind.FINALS:
+                continue
+            planned = plan_finals(
+                comparison.spec,
+                study.problem,
+                select(results, study.problem, self.catalogue),
+                comparison.seeds,
+                study_number=study.number,
+                first_trial_number=0,
+            )
+            own = [trial for trial in trials if trial.study_id == study.id]
+            epochs = comparison.spec.budget.epochs
+            if more := more_of_finals(planned, own, epochs=epochs, first_number=number):
+                found.append((study, more))
+                number += len(more.added)
+        return tuple(found)
 
     def _ending(
         self, unit: UnitOfWork, comparison: ComparisonRecord, studies: tuple[StudyRecord, ...]
@@ -184,6 +229,9 @@ class Progress:
                         catalogue=self.catalogue,
                         clock=self.clock,
                     )
+            case ExtendFinals(studies=studies):
+                for study, more in studies:
+                    extend_study(unit, ledger, comparison, study, more, catalogue=self.catalogue)
             case Finish(report=report):
                 unit.reports.put(report)
                 verdict = " ".join(problem.sentence for problem in report.problems)

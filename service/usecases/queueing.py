@@ -44,11 +44,11 @@ def queue_study(
         ended_at=None,
     )
     unit.studies.add(study)
-    unit.trials.add(study, _new_trials(comparison, planned, catalogue))
+    unit.trials.add(study, new_trials(comparison, planned, catalogue))
     ledger.created("study", study.id, study.state)
 
 
-def _new_trials(
+def new_trials(
     comparison: ComparisonRecord, planned: PlannedStudy, catalogue: Catalogue
 ) -> list[NewTrial]:
     """The trials with every setting spelled out, as the driver will be told them."""

@@ -9,6 +9,7 @@ from service.contracts.report import Report
 from service.domain.errors import NotFound
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import ComparisonRecord
+from service.domain.selection import current
 from service.usecases.progress import Scoring
 from service.usecases.results import read_results
 
@@ -83,7 +84,7 @@ class Reports:
         with self.units.read() as unit:
             comparison = _found(unit, comparison_id)
             results = read_results(unit, comparison, complete=report.status == "final")
-        return render_html(report, results)
+        return render_html(report, current(results, self.catalogue))
 
 
 def _found(unit: UnitOfWork, comparison_id: str) -> ComparisonRecord:

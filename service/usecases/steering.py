@@ -73,6 +73,7 @@ class Steering:
     def cancel_trial(self, trial: TrialRecord) -> None:
         """End one trial; the others go on."""
         if trial.state is not TrialState.CANCELLED:
+            _check_unended(trial)
             self._change([trial], TrialState.CANCELLED)
 
     def pause(self) -> None:
@@ -94,6 +95,7 @@ class Steering:
 
     def pause_trial(self, trial: TrialRecord) -> None:
         """Hold one trial; the others go on."""
+        _check_unended(trial)
         self._change(_not_paused([trial]), TrialState.PAUSED)
 
     def resume(self) -> None:
@@ -111,8 +113,7 @@ class Steering:
 
     def resume_trial(self, trial: TrialRecord) -> None:
         """Let one trial go on."""
-        if trial.state in ENDED_TRIALS:
-            raise TransitionRefused(f"trial {trial.id} cannot go on: it is {trial.state}")
+        _check_unended(trial)
         if self._go_on([trial]):
             self._wake()
 
@@ -167,6 +168,11 @@ class Steering:
         concerned = {trial.study_id for trial in trials}
         studies = self.unit.studies.of(self.comparison.id)
         return [study for study in studies if study.id in concerned]
+
+
+def _check_unended(trial: TrialRecord) -> None:
+    if trial.state in ENDED_TRIALS:
+        raise TransitionRefused(f"trial {trial.id} has ended: it is {trial.state}")
 
 
 def _not_paused(trials: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -62,6 +62,23 @@ def test_what_has_ended_is_refused_with_what_would_be_allowed(
         assert "cancelled" in answer.json()["detail"]
 
 
+def test_an_extension_is_new_totals_and_refusals_name_the_field(
+    site: Site, comparison: str
+) -> None:
+    asker, path = site.asker(Role.SUBMITTER), f"/v1/comparisons/{comparison}:extend"
+    spec = asker.post(path, json={"trials": 4, "seeds": 7}).json()["spec"]
+    assert (spec["tuning"]["trials"], spec["seeds"], spec["budget"]["epochs"]) == (4, 7, 3)
+    lower = asker.post(path, json={"seeds": 6})
+    assert lower.status_code == 422
+    (error,) = lower.json()["errors"]
+    assert (error["field"], error["message"]) == ("seeds", "must be at least 7, as before; got 6")
+    for wrong in ({}, {"epoch": 9}, {"epochs": "many"}):
+        assert asker.post(path, json=wrong).status_code == 422
+    assert site.asker(Role.VIEWER).post(path, json={"seeds": 8}).status_code == 403
+    asker.post(f"/v1/comparisons/{comparison}:cancel")
+    assert asker.post(path, json={"seeds": 8}).json()["code"] == "transition_refused"
+
+
 @pytest.fixture
 def command(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -88,6 +105,9 @@ def test_the_commands_name_the_part_and_say_what_became_of_it(
     assert command("cancel", comparison, "--trial", "0") == f"{comparison}-t0 is cancelled"
     assert command("pause", comparison, "--trial", f"{comparison}-t1").endswith("-t1 is paused")
     assert '"state": "queued"' in command("resume", comparison, "--trial", "1", "--json")
+    assert command("extend", comparison, "--trials", "4", "--epochs", "5", "--seeds", "8") == (
+        f"{comparison} is queued; 5 epochs a trial, 4 Sobol points a contender, 8 seeds"
+    )
     assert command("cancel", comparison, "--contender", "adam").endswith(
-        "2 of 2 trials ended, cancelled"
+        "4 of 4 trials ended, cancelled"
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.contracts.plan import Seeds
@@ -87,16 +87,23 @@ class Comparisons:
         values: dict[str, object] = {"state": state, "reason": reason}
         if state is ComparisonState.RUNNING:
             values["started_at"] = func.coalesce(Comparison.started_at, at)
-        if state in ENDED_COMPARISONS:
-            values["ended_at"] = at
+        values["ended_at"] = at if state in ENDED_COMPARISONS else None
+        self._update(comparison_id, values)
+
+    def set_plan(self, comparison_id: str, spec: ComparisonSpec, seeds: Seeds) -> None:
+        """Write what the comparison is since it was extended."""
+        values: dict[str, object] = {
+            "spec": spec.model_dump(mode="json"),
+            "seeds": seeds.model_dump(mode="json"),
+        }
         self._update(comparison_id, values)
 
     def set_cancelled(self, comparison_id: str, contenders: Sequence[str]) -> None:
         """Write which contenders were cancelled."""
         self._update(comparison_id, {"cancelled": list(contenders)})
 
-    def set_verdict(self, comparison_id: str, verdict: str) -> None:
-        """Write the verdict's sentence."""
+    def set_verdict(self, comparison_id: str, verdict: str | None) -> None:
+        """Write the verdict's sentence, or that there is none yet."""
         self._update(comparison_id, {"verdict": verdict})
 
     def _update(self, comparison_id: str, values: dict[str, object]) -> None:
@@ -171,6 +178,10 @@ class Reports:
                 body=report.model_dump(mode="json"),
             )
         )
+
+    def drop(self, comparison_id: str) -> None:
+        """Forget the final report of a comparison that goes on."""
+        self.session.execute(delete(FinalReport).where(FinalReport.comparison_id == comparison_id))
 
 
 def _record(row: Comparison) -> ComparisonRecord:

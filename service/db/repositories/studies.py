@@ -77,8 +77,7 @@ class Studies:
         values: dict[str, object] = {"state": state, "reason": reason}
         if state is StudyState.RUNNING:
             values["started_at"] = func.coalesce(Study.started_at, at)
-        if state in ENDED_STUDIES:
-            values["ended_at"] = at
+        values["ended_at"] = at if state in ENDED_STUDIES else None
         self.session.execute(update(Study).where(Study.id == study_id).values(**values))
 
     def set_reason(self, study_id: str, reason: str) -> None:
@@ -92,6 +91,11 @@ class Studies:
     def set_fruitless(self, study_id: str, fruitless: int, *, reached: int) -> None:
         """Write how many attempts in a row brought nothing new, and how far the trials are."""
         values = {"fruitless": fruitless, "reached": reached}
+        self.session.execute(update(Study).where(Study.id == study_id).values(values))
+
+    def grow(self, study_id: str, trials: int) -> None:
+        """Count the trials that a study has gained."""
+        values = {"trials": Study.trials + trials}
         self.session.execute(update(Study).where(Study.id == study_id).values(values))
 
     def excuse(self, study_id: str) -> None:

@@ -30,7 +30,7 @@ class Trials:
     session: Session
 
     def add(self, study: StudyRecord, trials: Sequence[NewTrial]) -> None:
-        """Store the trials of a new study as queued."""
+        """Store new trials of a study as queued."""
         shared = {
             "comparison_id": study.comparison_id,
             "study_id": study.id,
@@ -162,8 +162,7 @@ class Trials:
         values: dict[str, object] = {"state": state, "failure": failure, "message": message}
         if state is TrialState.RUNNING and trial.started_at is None:
             values["started_at"] = at
-        if state in ENDED_TRIALS:
-            values["ended_at"] = at
+        values["ended_at"] = at if state in ENDED_TRIALS else None
         self.session.execute(update(Trial).where(Trial.key == trial.key).values(**values))
 
     def set_point(

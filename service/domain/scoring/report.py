@@ -28,7 +28,7 @@ from service.domain.scoring.sentence import sentence
 from service.domain.scoring.targets import MARGIN, moved, relative_target
 from service.domain.scoring.verdict import decide, more_seeds
 from service.domain.scoring.warnings import warnings
-from service.domain.selection import deciding_metric, select
+from service.domain.selection import current, deciding_metric, select
 
 
 def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) -> Report:
@@ -41,6 +41,7 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
         catalogue: Where titles and default spaces are found.
         now: When the report is made.
     """
+    results = current(results, catalogue)
     spec = results.spec
     warning = seeds_warning(spec)
     return Report(

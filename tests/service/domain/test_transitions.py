@@ -13,13 +13,14 @@ from service.contracts.states import (
     TrialState,
 )
 from service.domain.errors import TransitionRefused
-from service.domain.transitions import State, allowed, check
+from service.domain.transitions import State, allowed, check, following
 
 COMPARISON = {
     "queued": "running paused failed cancelling",
     "running": "paused finished failed cancelling",
     "paused": "queued running cancelling",
     "cancelling": "cancelled",
+    "finished": "running",
 }
 STUDY = {
     "queued": "submitted paused failed cancelling cancelled",
@@ -28,11 +29,13 @@ STUDY = {
     "pausing": "paused queued cancelling",
     "paused": "queued cancelled",
     "cancelling": "cancelled",
+    **dict.fromkeys(("finished", "failed", "cancelled"), "queued"),
 }
 TRIAL = {
     "queued": "running paused stopped failed cancelled",
     "running": "queued paused finished stopped diverged failed cancelled",
     "paused": "queued failed cancelled",
+    "finished": "queued",
 }
 
 
@@ -49,10 +52,18 @@ def test_exactly_the_changes_of_the_table_are_allowed(
 @pytest.mark.parametrize(
     "ended", [*sorted(ENDED_COMPARISONS), *sorted(ENDED_STUDIES), *sorted(ENDED_TRIALS)]
 )
-def test_what_has_ended_stays_as_it_is(ended: State) -> None:
-    assert not any(allowed(ended, after) for after in type(ended))
-    with pytest.raises(TransitionRefused, match="has ended"):
-        check(ended, type(ended)("queued"))
+def test_what_has_ended_goes_on_by_an_extension_alone(ended: State) -> None:
+    after = [state.value for state in type(ended) if allowed(ended, state)]
+    assert after in ([], ["queued"], ["running"])
+    if not after:
+        with pytest.raises(TransitionRefused, match="has ended"):
+            check(ended, type(ended)("running"))
+
+
+def test_what_a_person_cancelled_and_what_failed_is_over() -> None:
+    for ended in ("cancelled", "failed"):
+        assert not following(ComparisonState(ended))
+        assert not following(TrialState(ended))
 
 
 def test_states_of_different_things_do_not_mix() -> None:

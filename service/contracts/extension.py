@@ -1,0 +1,24 @@
+"""What a comparison is to have more of; the figures are the new totals, not what is added."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from service.contracts.base import Contract
+
+
+class Extension(Contract):
+    """New totals of a comparison; what is left out stays as it is."""
+
+    trials: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Points of each contender's search."""
+    epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Epochs of every training run."""
+    seeds: Annotated[int, Field(ge=1, le=200)] | None = None
+    """Fresh seeds of the finals."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.trials is None and self.epochs is None and self.seeds is None:
+            raise ValueError("must have one of trials, epochs and seeds")
+        return self

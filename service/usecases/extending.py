@@ -1,0 +1,116 @@
+"""How a comparison gets longer in its rows: more points, more epochs, more seeds.
+
+The searches grow at once. Finals follow once every search has ended, for a longer search may
+choose another point (:mod:`service.usecases.progress`).
+"""
+
+from dataclasses import replace
+
+from service.contracts.catalogue import Catalogue
+from service.contracts.extension import Extension
+from service.contracts.plan import PlannedStudy
+from service.contracts.states import ComparisonState, StudyKind, StudyState, TrialState
+from service.domain import draws
+from service.domain.errors import TransitionRefused
+from service.domain.extending import More, difference, extended, more_of_search
+from service.domain.planning import plan
+from service.domain.ports import UnitOfWork
+from service.domain.records import ComparisonRecord, StudyRecord
+from service.usecases import endings
+from service.usecases.ledger import Ledger
+from service.usecases.queueing import new_trials
+
+_EXTENSIBLE = (ComparisonState.QUEUED, ComparisonState.RUNNING, ComparisonState.FINISHED)
+_LIVE = (StudyState.SUBMITTED, StudyState.RUNNING)
+_TO_COME = (StudyState.QUEUED, StudyState.PAUSING, StudyState.CANCELLING)
+"""A driver that knows the longer study will follow, or none at all."""
+
+
+def extend(
+    unit: UnitOfWork,
+    ledger: Ledger,
+    comparison: ComparisonRecord,
+    extension: Extension,
+    *,
+    catalogue: Catalogue,
+    actor: str,
+) -> None:
+    """Give a comparison that waits, runs or has finished the extension's totals.
+
+    Raises:
+        TransitionRefused: Where it is paused, cancelled or failed.
+        InvalidSpec: Where a comparison cannot have those totals.
+    """
+    if comparison.state not in _EXTENSIBLE:
+        raise TransitionRefused(
+            f"comparison {comparison.id} is {comparison.state}; one that is queued, running or "
+            "finished can be extended"
+        )
+    spec = extended(comparison.spec, extension, catalogue)
+    changed = difference(comparison.spec, spec)
+    if not changed:
+        return
+    seeds = draws.seeds(spec.seed, spec.seeds, repeats=spec.tuning.repeats)
+    unit.comparisons.set_plan(comparison.id, spec, seeds)
+    ledger.remark(comparison, f"extended by {actor}: {changed}")
+    _extend_searches(unit, ledger, replace(comparison, spec=spec, seeds=seeds), catalogue)
+    if comparison.state is ComparisonState.FINISHED:
+        unit.reports.drop(comparison.id)
+        unit.comparisons.set_verdict(comparison.id, None)
+        ledger.comparison(comparison, ComparisonState.RUNNING)
+
+
+def extend_study(
+    unit: UnitOfWork,
+    ledger: Ledger,
+    comparison: ComparisonRecord,
+    study: StudyRecord,
+    more: More,
+    *,
+    catalogue: Catalogue,
+) -> None:
+    """Add to a study what it has to do more, and queue it.
+
+    A driver that runs it knows less: it is stopped, and the next one goes on from the checkpoints.
+    """
+    if more.added:
+        planned = PlannedStudy(
+            number=study.number,
+            kind=study.kind,
+            problem=study.problem,
+            contender=study.contender,
+            trials=more.added,
+        )
+        unit.trials.add(study, new_trials(comparison, planned, catalogue))
+        unit.studies.grow(study.id, len(more.added))
+    ledger.trials(more.longer, TrialState.QUEUED)
+    ledger.trials(more.superseded, TrialState.CANCELLED, "the search chose another point")
+    if study.state in _TO_COME:
+        return
+    after = StudyState.PAUSING if study.state in _LIVE else StudyState.QUEUED
+    ledger.study(study, after, "it was extended")
+    reached = endings.how_far(unit.trials.of(comparison.id, study_id=study.id))
+    unit.studies.set_fruitless(study.id, 0, reached=reached)
+
+
+def _extend_searches(
+    unit: UnitOfWork, ledger: Ledger, comparison: ComparisonRecord, catalogue: Catalogue
+) -> None:
+    """Bring every search to the planned length, those of cancelled contenders apart."""
+    trials = unit.trials.of(comparison.id)
+    number = 1 + max(trial.number for trial in trials)
+    searches = {
+        (study.problem, study.contender): study
+        for study in unit.studies.of(comparison.id)
+        if study.kind is StudyKind.TUNING
+    }
+    for planned in plan(comparison.spec, catalogue).studies:
+        if planned.contender in comparison.cancelled:
+            continue
+        study = searches[planned.problem, planned.contender]
+        own = [trial for trial in trials if trial.study_id == study.id]
+        epochs = comparison.spec.budget.epochs
+        more = more_of_search(planned, own, epochs=epochs, first_number=number)
+        number += len(more.added)
+        if more:
+            extend_study(unit, ledger, comparison, study, more, catalogue=catalogue)

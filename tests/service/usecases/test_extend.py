@@ -1,0 +1,198 @@
+"""A comparison gets more points, more epochs, more seeds; what ran is used again."""
+
+from collections import Counter
+
+import pytest
+
+from service.contracts.extension import Extension
+from service.contracts.states import ComparisonState, StudyKind, TrialState
+from service.domain.errors import Forbidden, InvalidSpec, TransitionRefused
+from service.domain.records import Actor, Role
+from tests.support.control_plane import PERSON, ControlPlane
+
+
+def extend(plane: ControlPlane, comparison_id: str, **totals: int) -> ComparisonState:
+    extension = Extension.model_validate(totals)
+    return plane.service.control.extend(comparison_id, extension, actor=PERSON).state
+
+
+def run_to_the_end(plane: ControlPlane, comparison_id: str) -> list[str]:
+    """The trials that were assigned on the way, in their order."""
+    assigned: list[str] = []
+    for _ in range(20):
+        plane.tick()
+        if plane.service.comparisons.get(comparison_id).ended_at is not None:
+            return assigned
+        driver = plane.driver()
+        assigned += [trial.trial_id.rsplit("-", 1)[1] for trial in driver.assignment.trials]
+        driver.run()
+    raise AssertionError("it does not end")
+
+
+def shapes(plane: ControlPlane, comparison_id: str) -> Counter[tuple[str, str]]:
+    """How many trials there are of each kind and contender."""
+    trials = plane.service.trials.of(comparison_id)
+    return Counter((trial.kind.value, trial.contender) for trial in trials)
+
+
+def test_more_seeds_of_a_finished_comparison_run_alone(plane_on_both: ControlPlane) -> None:
+    plane = plane_on_both
+    comparison_id = plane.submit()
+    run_to_the_end(plane, comparison_id)
+    before = plane.service.trials.of(comparison_id)
+    assert extend(plane, comparison_id, seeds=3) is ComparisonState.RUNNING
+    view = plane.service.comparisons.get(comparison_id)
+    assert (view.verdict, view.ended_at, view.spec.seeds) == (None, None, 3)
+    assert plane.service.reports.report(comparison_id).status == "interim"
+    assert run_to_the_end(plane, comparison_id) == ["t8", "t9"]
+    trials = plane.service.trials.of(comparison_id)
+    assert trials[: len(before)] == before
+    assert len({trial.seed for trial in trials if trial.kind is StudyKind.FINALS}) == 3
+    report = plane.service.reports.report(comparison_id)
+    assert (report.status, report.seeds) == ("final", 3)
+    assert {entry.runs for entry in report.problems[0].contenders} == {3}
+
+
+def test_more_points_keep_those_before_and_may_choose_another(plane: ControlPlane) -> None:
+    comparison_id = plane.submit()
+    run_to_the_end(plane, comparison_id)
+    before = plane.service.trials.of(comparison_id, kind=StudyKind.TUNING, contender="adam")
+    extend(plane, comparison_id, trials=4)
+    run_to_the_end(plane, comparison_id)
+    after = plane.service.trials.of(comparison_id, kind=StudyKind.TUNING, contender="adam")
+    assert after[:2] == before
+    assert len({str(trial.point) for trial in after}) == 4
+    fresh = plane.submit(tuning={"trials": 4})
+    planned = plane.service.trials.of(fresh, kind=StudyKind.TUNING, contender="adam")
+    assert [trial.point for trial in after] == [trial.point for trial in planned]
+    best = min(after, key=lambda trial: trial.final_loss or float("inf"))
+    finals = plane.service.trials.of(comparison_id, kind=StudyKind.FINALS, contender="adam")
+    at_best = [trial for trial in finals if trial.point == best.point]
+    assert len({trial.seed for trial in at_best}) == 2
+    (problem,) = plane.service.reports.report(comparison_id).problems
+    adam = problem.contenders[1]
+    assert (adam.settings, adam.runs, adam.tuning.trials) == (best.point, 2, 4)
+
+
+def test_more_epochs_go_on_with_every_trial(plane: ControlPlane) -> None:
+    comparison_id = plane.submit()
+    first = run_to_the_end(plane, comparison_id)
+    extend(plane, comparison_id, epochs=5)
+    assert run_to_the_end(plane, comparison_id) == first
+    trials = plane.service.trials.of(comparison_id)
+    assert {trial.epochs_done for trial in trials} == {5}
+    assert plane.service.comparisons.get(comparison_id).state is ComparisonState.FINISHED
+
+
+def test_a_running_search_starts_anew_with_what_it_has_more(plane: ControlPlane) -> None:
+    comparison_id = plane.submit()
+    plane.tick()
+    driver = plane.driver()
+    first = driver.assignment.trials[0].trial_id
+    driver.send(*driver.trial(first))
+    assert extend(plane, comparison_id, epochs=5, trials=4) is ComparisonState.RUNNING
+    assert plane.states(comparison_id) == ["pausing", "queued"]
+    plane.wait(2)
+    again = plane.driver()
+    assert (again.assignment.attempt, again.assignment.epochs) == (2, 5)
+    assert next(trial.trial_id for trial in again.assignment.trials) == first
+    assert len(again.assignment.trials) == 4
+    run_to_the_end(plane, comparison_id)
+    assert shapes(plane, comparison_id) == {
+        ("tuning", "kbfgs"): 4,
+        ("tuning", "adam"): 4,
+        ("finals", "kbfgs"): 2,
+        ("finals", "adam"): 2,
+    }
+
+
+def test_finals_that_run_end_first_and_then_get_what_they_lack(plane: ControlPlane) -> None:
+    comparison_id = plane.submit()
+    for _ in range(2):
+        plane.tick()
+        plane.driver().run()
+    plane.tick()
+    finals = plane.driver()
+    extend(plane, comparison_id, epochs=5, seeds=3)
+    assert plane.states(comparison_id)[2] == "submitted"
+    finals.run()
+    run_to_the_end(plane, comparison_id)
+    trials = plane.service.trials.of(comparison_id)
+    assert {(trial.state, trial.epochs_done) for trial in trials} == {(TrialState.FINISHED, 5)}
+    assert shapes(plane, comparison_id)["finals", "adam"] == 3
+
+
+def test_two_problems_are_extended_without_two_trials_of_one_number(plane: ControlPlane) -> None:
+    problems = ["mnist-5k-autoencoder", "logistic-regression"]
+    comparison_id = plane.submit(problems=problems)
+    for _ in range(3):
+        plane.tick()
+        plane.driver().run()
+    extend(plane, comparison_id, trials=8, seeds=5)
+    run_to_the_end(plane, comparison_id)
+    trials = plane.service.trials.of(comparison_id)
+    assert len({trial.id for trial in trials}) == len(trials)
+    seen = {(t.problem, t.contender, t.seed) for t in trials if t.kind is StudyKind.FINALS}
+    assert len(seen) == 2 * 2 * 5
+
+
+def test_a_cancelled_contender_gets_no_more(plane: ControlPlane) -> None:
+    comparison_id = plane.submit()
+    plane.service.control.cancel(comparison_id, actor=PERSON, contender="kbfgs")
+    run_to_the_end(plane, comparison_id)
+    extend(plane, comparison_id, trials=4, epochs=5, seeds=3)
+    run_to_the_end(plane, comparison_id)
+    assert shapes(plane, comparison_id) == {
+        ("tuning", "kbfgs"): 2,
+        ("tuning", "adam"): 4,
+        ("finals", "adam"): 3 if same_point(plane, comparison_id) else 5,
+    }
+
+
+def same_point(plane: ControlPlane, comparison_id: str) -> bool:
+    finals = plane.service.trials.of(comparison_id, kind=StudyKind.FINALS)
+    return len({str(trial.point) for trial in finals}) == 1
+
+
+def test_the_same_totals_change_nothing(plane: ControlPlane) -> None:
+    comparison_id = plane.submit()
+    run_to_the_end(plane, comparison_id)
+    extend(plane, comparison_id, seeds=3)
+    before = plane.service.comparisons.changes(comparison_id)
+    extend(plane, comparison_id, seeds=3, trials=2)
+    assert plane.service.comparisons.changes(comparison_id) == before
+    (change,) = [one for one in before if one.before == one.after]
+    assert (change.reason, change.actor) == ("extended by ada: seeds 2 to 3", "ada")
+
+
+@pytest.mark.parametrize(
+    ("fields", "totals", "field"),
+    [
+        ({}, {"seeds": 1}, "seeds"),
+        ({}, {"epochs": 2}, "budget.epochs"),
+        ({}, {"trials": 3}, "tuning.trials"),
+        ({"schedule": "cosine"}, {"epochs": 5}, "budget.epochs"),
+        ({"tuning": {"worker_seconds": 60}}, {"trials": 128}, "tuning.trials"),
+        ({"tuning": {"worker_seconds": 60}}, {"epochs": 5}, "budget.epochs"),
+        ({}, {"epochs": 10_000, "seeds": 200}, "budget.epochs"),
+    ],
+)
+def test_totals_that_cannot_be_are_refused_by_their_field(
+    plane: ControlPlane, fields: dict[str, object], totals: dict[str, int], field: str
+) -> None:
+    comparison_id = plane.submit(**fields)
+    with pytest.raises(InvalidSpec) as refused:
+        extend(plane, comparison_id, **totals)
+    assert [error.field for error in refused.value.errors] == [field]
+    assert plane.service.comparisons.get(comparison_id).spec.budget.epochs == 3
+
+
+def test_what_was_cancelled_and_what_is_paused_is_not_extended(plane: ControlPlane) -> None:
+    comparison_id = plane.submit()
+    stranger = Actor("bob", Role.SUBMITTER, "bob-key")
+    with pytest.raises(Forbidden):
+        plane.service.control.extend(comparison_id, Extension(seeds=3), actor=stranger)
+    for verb in (plane.service.control.pause, plane.service.control.cancel):
+        verb(comparison_id, actor=PERSON)
+        with pytest.raises(TransitionRefused, match=r"paused|cancelled"):
+            extend(plane, comparison_id, seeds=3)
