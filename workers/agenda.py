@@ -9,6 +9,7 @@ from typing import Literal
 from service.contracts.events import Event, StudyEnded, TrialEnded, TrialPoint, TrialProposed
 from service.contracts.states import FailureKind
 from workers.context import TrialPlan
+from workers.halving import Halving
 from workers.proposals import Points
 from workers.spending import Spending
 
@@ -38,6 +39,7 @@ class Agenda:
         halt: Lets a trial stop between two steps, wherever it trains.
         spending: The budget in worker-seconds, and what earlier attempts spent of it.
         points: Gives trials their points where the search learns.
+        halving: Says which trials are not worth their remaining epochs.
         clock: Seconds that only grow.
     """
 
@@ -49,10 +51,12 @@ class Agenda:
         halt: Callable[[str], None],
         spending: Spending | None = None,
         points: Points | None = None,
+        halving: Halving | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tell, self._halt, self._clock = tell, halt, clock
         self._spending, self._points = spending or Spending(), points or Points()
+        self._halving = halving or Halving()
         self._waiting = list(trials)
         self._not_before: dict[str, float] = {}
         self._running: dict[str, TrialPlan] = {}
@@ -95,19 +99,22 @@ class Agenda:
         return max(min(begins, default=now) - now, 0.0)
 
     def heard(self, events: Sequence[Event]) -> None:
-        """Take what a trial says, unless it was stopped, and hold the budget against it."""
-        counted = [event for event in events if self._counts(event)]
-        for event in counted:
+        """Take what a trial says, up to where it is stopped; then look at the budget."""
+        told: list[Event] = []
+        for event in filter(self._counts, events):
             self._note(event)
-        if counted:
-            self._tell(counted)
+            told.append(event)
+            if isinstance(event, TrialPoint) and (reason := self._halving.judge(event)):
+                told.append(self._end(event.trial_id, "stopped", reason))
+        self._say(told)
         self.check()
 
     def check(self) -> None:
         """Stop what still runs once the budget is spent."""
         if self._spending.is_over:
-            for trial_id in self._running.keys() - self._ended:
-                self._stop(trial_id, f"stopped: {self._budget} were spent")
+            message = f"stopped: {self._budget} were spent"
+            running = sorted(self._running.keys() - self._ended)
+            self._say([self._end(trial_id, "stopped", message) for trial_id in running])
 
     def left(self, trial_id: str) -> None:
         """The trial's process is done with it: it ended, or somebody stopped it."""
@@ -135,7 +142,7 @@ class Agenda:
             self._not_before[trial_id] = self._clock() + pause
             self._waiting.insert(0, plan)
             return
-        self._end(trial_id, "failed", _message(report), failure=failure)
+        self._say([self._end(trial_id, "failed", _message(report), failure=failure)])
 
     @property
     def _budget(self) -> str:
@@ -160,15 +167,19 @@ class Agenda:
                 self._spending.note(event.trial_id, event.worker_seconds, ranks=0)
                 self._ended.add(event.trial_id)
 
-    def _stop(self, trial_id: str, message: str) -> None:
-        """End a trial that runs; what it measured so far stands."""
-        self._end(trial_id, "stopped", message)
-        self._halt(trial_id)
-
     def _give_up_waiting(self) -> None:
-        for plan in self._waiting:
-            self._end(plan.trial.trial_id, "stopped", f"not started: {self._budget} were spent")
+        message = f"not started: {self._budget} were spent"
+        self._say([self._end(plan.trial.trial_id, "stopped", message) for plan in self._waiting])
         self._waiting.clear()
+
+    def _say(self, events: Sequence[Event]) -> None:
+        """Tell the events; what was stopped while it ran halts once that is told."""
+        if events:
+            self._tell(events)
+        ends = (event for event in events if isinstance(event, TrialEnded))
+        for end in ends:
+            if end.outcome == "stopped" and end.trial_id in self._running:
+                self._halt(end.trial_id)
 
     def _end(
         self,
@@ -177,7 +188,8 @@ class Agenda:
         message: str,
         *,
         failure: FailureKind | None = None,
-    ) -> None:
+    ) -> TrialEnded:
+        """The end of a trial that its own process does not tell of."""
         event = TrialEnded(
             trial_id=trial_id,
             number=ENDED,
@@ -188,7 +200,7 @@ class Agenda:
             worker_seconds=self._spending.of(trial_id),
         )
         self._note(event)
-        self._tell([event])
+        return event
 
 
 def _failure(report: str) -> FailureKind:

@@ -17,6 +17,7 @@ from service.contracts.events import StudyEnded
 from service.contracts.plan import StudyAssignment
 from workers.agenda import Agenda
 from workers.context import TrialFolder, plan_trials
+from workers.halving import Halving
 from workers.log_sender import DRIVER, LogReader, LogSender
 from workers.outbox import NotDelivered, Outbox
 from workers.proposals import Points
@@ -195,6 +196,7 @@ class _Study:
                     halt=lambda trial_id: self._halt((trial_id,)),
                     spending=Spending(self._assignment.worker_seconds, self._assignment.spent),
                     points=Points(self._assignment.proposals),
+                    halving=Halving(self._assignment.rungs),
                 ),
                 TrialResources.of(self._assignment),
                 storage=self._settings.storage,

@@ -19,6 +19,7 @@ from service.domain.replay import replay
 from service.domain.results import ComparisonResults, TrialResult, trials_of
 from workers.agenda import Agenda, Tell
 from workers.context import TrialFolder, TrialPlan, plan_trials
+from workers.halving import Halving
 from workers.optimizers import UnknownOptimizer, optimizer_factory
 from workers.plugins import PluginBroken
 from workers.problems import DataMissing, UnknownProblem, build_problem
@@ -115,6 +116,7 @@ class _Chain:
             halt=lambda trial_id: self._trial_folder(trial_id).cancel(),
             spending=Spending(assignment.worker_seconds, assignment.spent),
             points=Points(assignment.proposals),
+            halving=Halving(assignment.rungs),
         )
         while not agenda.is_over:
             plan = agenda.begin()

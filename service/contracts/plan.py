@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service.contracts.base import Contract, SettingValue
-from service.contracts.proposals import Proposals
+from service.contracts.proposals import Proposals, Rungs
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import StudyKind
 
@@ -88,6 +88,8 @@ class StudyAssignment(Contract):
     trials: tuple[TrialAssignment, ...]
     proposals: Proposals | None = None
     """What the points of a search that learns are proposed from."""
+    rungs: Rungs | None = None
+    """Where the search stops trials early."""
     worker_seconds: float | None = None
     """The budget of the search over all attempts, where it is one of time."""
     spent: dict[str, float] = Field(default_factory=dict)

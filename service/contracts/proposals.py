@@ -1,4 +1,4 @@
-"""Points that are not known beforehand: what a driver proposes them from."""
+"""What a search goes by while it runs: what was tried, and where trials may end early."""
 
 from typing import Annotated, Literal
 
@@ -31,3 +31,14 @@ class Proposals(Contract):
     """In the order of their numbers; trials that say nothing of their point are left out."""
     open: dict[str, int]
     """The trials without a point, each with the seed of its proposal."""
+
+
+class Rungs(Contract):
+    """Where trials may be stopped early, and what came to these epochs so far."""
+
+    epochs: tuple[int, ...]
+    reduction_factor: int
+    metric: Metric
+    losses: dict[str, dict[int, float | None]]
+    """By trial and rung, of the trials that have gone on from there or ended; None where the loss
+    was not finite."""

@@ -43,6 +43,8 @@ class TuningCost(Contract):
     worker_seconds: float
     stopped: int = 0
     """Of the trials those that the search stopped early."""
+    saved_seconds: float = 0.0
+    """About what these would have cost besides, trained to their end, in worker-seconds."""
 
     @property
     def remarks(self) -> str:

@@ -164,6 +164,12 @@ class ComparisonSpec(Contract):
                 f"tuning and finals, got {self.budget.epochs}: a comparison may train "
                 f"{MOST_EPOCHS:,} epochs in all"
             )
+        asha = self.tuning.asha
+        if asha is not None and asha.grace_epochs >= self.budget.epochs:
+            raise ValueError(
+                f"tuning.asha.grace_epochs: must be below budget.epochs, {self.budget.epochs}, "
+                f"got {asha.grace_epochs}: no trial could be stopped early"
+            )
         most_threads = max(math.floor(self.resources.cpus), 1)
         if self.resources.threads > most_threads:
             raise ValueError(

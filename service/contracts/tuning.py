@@ -31,6 +31,24 @@ class Search(StrEnum):
         return {"sobol": "Sobol", "tpe": "TPE"}.get(self.value, self.value)
 
 
+class Asha(Contract):
+    """Asynchronous successive halving (Li et al. 2020): trials end early at rungs of epochs."""
+
+    grace_epochs: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Epochs that every trial gets: the first rung."""
+    reduction_factor: Annotated[int, Field(ge=2, le=16)] = 3
+    """At each rung one trial in so many goes on, and the next rung lies so many times as far."""
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """The epochs after which a trial of this length may be stopped."""
+        rungs: list[int] = []
+        rung = self.grace_epochs
+        while rung < epochs:
+            rungs.append(rung)
+            rung *= self.reduction_factor
+        return tuple(rungs)
+
+
 class TuningSpec(Contract):
     """What every contender may spend on its search."""
 
@@ -44,6 +62,8 @@ class TuningSpec(Contract):
     once it is spent, and what still runs stops, with what it measured so far."""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     """Seeds that each point is tried on; the point with the lowest median loss is chosen."""
+    asha: Asha | None = None
+    """Ends trials early that are not among the best at the same epoch; none by default."""
     metric: SelectionMetric | None = None
     """The loss that points are chosen by and that decides; each problem's own by default."""
 
@@ -82,6 +102,14 @@ class TuningSpec(Contract):
             )
         return repeats
 
+    @field_validator("asha")
+    @classmethod
+    def _single_runs(cls, asha: Asha | None, checked: ValidationInfo) -> Asha | None:
+        repeats = checked.data.get("repeats", 1)
+        if asha is not None and repeats > 1:
+            raise ValueError(f"must be left out with repeats: {repeats}; it judges single runs")
+        return asha
+
     def points(self, space: Space) -> int:
         """How many points are tried in a space; one where nothing is searched."""
         if not space:
@@ -100,6 +128,8 @@ class TuningSpec(Contract):
         parts = [points] if self.repeats == 1 else [points, f"each on {self.repeats} seeds"]
         if self.worker_seconds is not None:
             parts.append(f"within {self.worker_seconds:,g} worker-seconds")
+        if self.asha is not None:
+            parts.append("with early stopping (ASHA)")
         return ", ".join(parts)
 
     @property

@@ -66,6 +66,12 @@ def _warnings(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[str]:
         yield warning
     if learning := spec.tuning.search is Search.TPE:
         yield "the points of a search by TPE follow while it runs, each when its trial begins"
+    if (asha := spec.tuning.asha) is not None:
+        rungs = numbers.listed([str(rung) for rung in asha.rungs(spec.budget.epochs)])
+        yield (
+            f"ASHA may stop tuning trials after epoch {rungs}: one in {asha.reduction_factor} of "
+            "those that come there goes on"
+        )
     contenders = resolve(spec, catalogue)
     for contender in contenders:
         points = spec.tuning.points(contender.space)

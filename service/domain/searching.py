@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from service.contracts.catalogue import Catalogue, resolve
 from service.contracts.metrics import Metric
 from service.contracts.plan import PlannedStudy, StudyAssignment
-from service.contracts.proposals import Proposals, Tried
+from service.contracts.proposals import Proposals, Rungs, Tried
 from service.contracts.space import Space
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import ENDED_TRIALS, StudyKind, TrialState
@@ -49,6 +49,19 @@ def informed(
         known["proposals"] = _proposals(
             assignment, study, spec=spec, catalogue=catalogue, tried=tried
         )
+    if spec.tuning.asha is not None:
+        metric = deciding_metric(spec, study.problem, catalogue)
+        epochs = spec.tuning.asha.rungs(spec.budget.epochs)
+        losses = {
+            ids.trial_id(assignment.comparison_id, trial.number): _passed(trial, epochs, metric)
+            for trial in tried
+        }
+        known["rungs"] = Rungs(
+            epochs=epochs,
+            reduction_factor=spec.tuning.asha.reduction_factor,
+            metric=metric,
+            losses=losses,
+        )
     return assignment.model_copy(update=known)
 
 
@@ -79,6 +92,17 @@ def _proposals(
             if space and not trial.point
         },
     )
+
+
+def _passed(trial: TrialResult, rungs: Sequence[int], metric: Metric) -> dict[int, float | None]:
+    """The trial's losses at the rungs that it is past; where it stands it is still to be judged."""
+    last = trial.points[-1].epoch if trial.points else 0
+    ended = trial.state in ENDED_TRIALS
+    return {
+        point.epoch: point.value(metric)
+        for point in trial.points
+        if point.epoch in rungs and (ended or point.epoch < last)
+    }
 
 
 def _tried(trials: Sequence[TrialResult], metric: Metric, comparison_id: str) -> Iterator[Tried]:

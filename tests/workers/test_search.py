@@ -10,12 +10,26 @@ import psutil
 import pytest
 
 from service.contracts.catalogue import built_in
-from service.contracts.events import StudyEnded, TrialEnded, TrialPoint, TrialStarted
+from service.contracts.events import (
+    Event,
+    StudyEnded,
+    TrialEnded,
+    TrialPoint,
+    TrialProposed,
+    TrialStarted,
+)
+from service.contracts.metrics import Metric
 from service.contracts.plan import StudyAssignment, TrialAssignment
+from service.contracts.proposals import Proposals, Rungs
+from service.contracts.space import LogRange
 from service.contracts.states import FailureKind, StudyKind
 from tests.support.ray_head import ROOT, ray_head
 from tests.support.study_service import TOKEN, study_service
+from workers.agenda import Agenda
 from workers.context import TrialFolder, plan_trials
+from workers.halving import Halving
+from workers.local import run_trial
+from workers.proposals import Points
 from workers.trial import Trial
 
 pytestmark = pytest.mark.ray
@@ -250,3 +264,56 @@ def test_what_trials_print_arrives_bounded_and_harms_nobody(head, service, tmp_p
     assert "python says hello to [hidden]\nand so does C\n" in calm
     assert "xxx" not in calm
     assert TOKEN not in str(service.logs.values())
+
+
+def a_search_that_learns() -> StudyAssignment:
+    """Six trials of SGD on the quadratic whose points follow, halved after epochs 1 and 2."""
+    names = [f"c-t{number}" for number in range(6)]
+    proposals = Proposals(
+        space={"lr": LogRange(log=(1e-3, 1))}, metric=Metric.TRAIN_LOSS, tried=(),
+        open={name: number for number, name in enumerate(names)},
+    )  # fmt: skip
+    rungs = Rungs(epochs=(1, 2), reduction_factor=2, metric=Metric.TRAIN_LOSS, losses={})
+    trials = (trial(number, "sgd") for number in range(6))
+    usual = study(*trials, epochs=4, exclusive=True)
+    changed = {"problem": "quadratic", "batch_size": 64, "proposals": proposals, "rungs": rungs}
+    return usual.model_copy(update=changed)
+
+
+def without_ray(assigned: StudyAssignment, storage) -> list[Event]:
+    """What a search tells that runs in this process."""
+    told: list[Event] = []
+
+    def folder(name: str) -> TrialFolder:
+        return TrialFolder.of(storage, comparison_id="c", trial_id=name)
+
+    agenda = Agenda(
+        plan_trials(assigned, built_in()),
+        tell=told.extend,
+        halt=lambda name: folder(name).cancel(),
+        points=Points(assigned.proposals),
+        halving=Halving(assigned.rungs),
+    )
+    while (plan := agenda.begin()) is not None:
+        run_trial(Trial(plan, folder(plan.trial.trial_id)), agenda.heard)
+        agenda.left(plan.trial.trial_id)
+    return told
+
+
+def test_a_search_learns_and_stops_trials_early_as_it_does_without_ray(head, service, tmp_path):
+    service.assignment = a_search_that_learns()
+    code, _, err = drive(head, service, tmp_path)
+    assert code == 0, err
+    alone = without_ray(service.assignment, tmp_path / "alone")
+    outcomes = []
+    for told in (service.events, alone):
+        points = {event.trial_id: event.point for event in told if isinstance(event, TrialProposed)}
+        ends = {event.trial_id: event.outcome for event in told if isinstance(event, TrialEnded)}
+        assert set(ends.values()) == {"finished", "stopped"}
+        assert len({point["lr"] for point in points.values()}) == 6
+        last = {
+            event.trial_id: event.point.epoch for event in told if isinstance(event, TrialPoint)
+        }
+        assert all((last[name] == 4) == (ends[name] == "finished") for name in ends)
+        outcomes.append((points, ends, last))
+    assert outcomes[0] == outcomes[1]

@@ -35,6 +35,7 @@ def contender_report(
     finals: Sequence[TrialResult],
     metric: Metric,
     target: float | None,
+    epochs: int,
 ) -> ContenderReport:
     """The figures of one contender on one problem.
 
@@ -46,6 +47,7 @@ def contender_report(
         finals: Its trials on fresh seeds.
         metric: The loss that decides.
         target: The loss that counts as reached, if there is one.
+        epochs: Of a whole run.
     """
     entry = catalogue.optimizer(contender.optimizer)
     space = searched(contender, entry) if entry else (contender.space or {})
@@ -56,7 +58,7 @@ def contender_report(
         settings=chosen,
         space=space,
         at_bounds=tuple(_at_bounds(chosen or {}, space)),
-        tuning=_tuning_cost(tuning),
+        tuning=_tuning_cost(tuning, epochs),
         runs=_number(finals, TrialState.FINISHED) + _number(finals, TrialState.DIVERGED),
         diverged=_number(finals, TrialState.DIVERGED),
         failed=_number(finals, TrialState.FAILED),
@@ -76,17 +78,24 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _tuning_cost(trials: Sequence[TrialResult]) -> TuningCost:
+def _tuning_cost(trials: Sequence[TrialResult], epochs: int) -> TuningCost:
     diverged = _number(trials, TrialState.DIVERGED)
     failed = _number(trials, TrialState.FAILED)
-    stopped = sum(trial.state is TrialState.STOPPED and trial.measured for trial in trials)
+    stopped = [trial for trial in trials if trial.state is TrialState.STOPPED and trial.measured]
     return TuningCost(
-        trials=_number(trials, TrialState.FINISHED) + stopped + diverged + failed,
+        trials=_number(trials, TrialState.FINISHED) + len(stopped) + diverged + failed,
         diverged=diverged,
         failed=failed,
-        stopped=stopped,
+        stopped=len(stopped),
+        saved_seconds=sum(_left_out(trial, epochs) for trial in stopped),
         worker_seconds=sum(trial.worker_seconds for trial in trials),
     )
+
+
+def _left_out(trial: TrialResult, epochs: int) -> float:
+    """What the rest of a trial that was stopped would have cost at its pace, in worker-seconds."""
+    done = trial.points[-1].epoch
+    return trial.worker_seconds * (epochs - done) / done if done else 0.0
 
 
 def _number(trials: Sequence[TrialResult], state: TrialState) -> int:

@@ -181,6 +181,7 @@ def _contender_reports(
             finals=trials_of(results, problem, StudyKind.FINALS, contender.label),
             metric=metric,
             target=target,
+            epochs=results.spec.budget.epochs,
         )
         for contender in results.spec.contenders
     }

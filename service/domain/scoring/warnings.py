@@ -33,6 +33,7 @@ def _searches(findings: Findings, tuning: Sequence[TrialResult]) -> Iterator[str
     """Says whose search was shorter: a lost worker or a bug is no trial of the contender's."""
     if any(trial.state not in ENDED_TRIALS for trial in tuning):
         return
+    yield from _stopped_early(findings)
     if findings.spec.tuning.worker_seconds is not None:
         yield from _unspent(findings, tuning)
         return
@@ -44,6 +45,20 @@ def _searches(findings: Findings, tuning: Sequence[TrialResult]) -> Iterator[str
     if len(set(completed.values())) > 1:
         each = numbers.listed([f"{findings.title(name)} {completed[name]}" for name in completed])
         yield f"the searches were not equal: tuning trials completed are {each}"
+
+
+def _stopped_early(findings: Findings) -> Iterator[str]:
+    """Says that ASHA was used, and what it spared each search."""
+    if findings.spec.tuning.asha is None:
+        return
+    each = numbers.listed(
+        [
+            f"{findings.title(name)} {report.tuning.stopped} of {report.tuning.trials} "
+            f"(about {numbers.number(report.tuning.saved_seconds)} worker-seconds saved)"
+            for name, report in findings.contenders.items()
+        ]
+    )
+    yield f"tuning trials were stopped early, by ASHA or the end of a budget: {each}"
 
 
 def _unspent(findings: Findings, tuning: Sequence[TrialResult]) -> Iterator[str]:

@@ -65,6 +65,13 @@ def depending(condition: dict[str, object]) -> dict[str, object]:
         ({"budget": {}}, "budget.epochs", "required"),
         ({"tuning": {"trials": 12}}, "tuning.trials", "the nearest are 8 and 16"),
         ({"tuning": {"search": "guess"}}, "tuning.search", "sobol random grid tpe"),
+        (
+            {"tuning": {"asha": {"grace_epochs": 5}}},
+            "tuning.asha.grace_epochs",
+            "below budget.epochs",
+        ),
+        ({"tuning": {"asha": {}, "repeats": 2}}, "tuning.asha", "left out with repeats: 2"),
+        ({"tuning": {"asha": {"reduction_factor": 1}}}, "tuning.asha.reduction_factor", "got 1"),
         ({"tuning": {"search": "tpe", "repeats": 3}}, "tuning.repeats", "must be 1"),
         ({"tuning": {"search": "grid", "trials": 8}}, "tuning.trials", "left out"),
         ({"tuning": {"search": "random", "trials": None}}, "tuning.trials", "whole number"),

@@ -60,3 +60,33 @@ def test_the_report_shows_both_quantities_and_warns_of_a_budget_that_was_not_spe
     assert (cost.trials, cost.remarks) == (2, "1 stopped early")
     told = [text for text in report.warnings if "tried all" in text or "not equal" in text]
     assert told == ["K-BFGS had tried all of its points after 20.0 of 20 worker-seconds"]
+
+
+def test_the_report_says_that_asha_was_used_and_what_it_saved() -> None:
+    spec = a_spec("kbfgs", "adam", budget={"epochs": 10}, tuning={"trials": 2, "asha": {}})
+    search = searched(spec)
+    search[3] = a_trial(
+        "adam", [100.0, 95.0, 94.0], number=3, kind=StudyKind.TUNING, state=TrialState.STOPPED,
+        worker_seconds=4.0,
+    )  # fmt: skip
+    report = judged(results(spec, search))
+    assert report.contenders[1].tuning.saved_seconds == 16
+    assert report.warnings[0] == (
+        "tuning trials were stopped early, by ASHA or the end of a budget: K-BFGS 0 of 2 (about 0 "
+        "worker-seconds saved) and Adam 1 of 2 (about 16.0 worker-seconds saved)"
+    )
+
+
+def test_the_next_attempt_hears_which_trials_are_past_which_rung(plane: ControlPlane) -> None:
+    plane.submit(tuning={"trials": 4, "asha": {}}, budget={"epochs": 5})
+    plane.tick()
+    first = plane.driver()
+    assert first.assignment.rungs is not None
+    assert (first.assignment.rungs.epochs, first.assignment.rungs.reduction_factor) == ((1, 3), 3)
+    done, standing, *_ = (trial.trial_id for trial in first.assignment.trials)
+    first.send(*first.trial(done), *first.trial(standing)[:5])  # started, epochs 0 to 3
+    again = plane.service.studies.assignment(first.assignment.study_id, attempt=1)
+    assert again.rungs is not None
+    assert {name: list(losses) for name, losses in again.rungs.losses.items() if losses} == {
+        done: [1, 3], standing: [1],
+    }  # fmt: skip
