@@ -78,9 +78,9 @@ function tuning(contender, runs, axes, points) {
   return { under: [], over, rows };
 }
 
-/** The trial whose point is chosen: the lowest deciding loss at the end, among those that finished. */
+/** The trial whose point is chosen: the lowest deciding loss at its end, finished or stopped early. */
 function bestOf(runs, deciding) {
-  const ended = runs.filter((run) => run.state === "finished" && Number.isFinite(run[deciding].at(-1)));
+  const ended = runs.filter((run) => ["finished", "stopped"].includes(run.state) && Number.isFinite(run[deciding].at(-1)));
   return ended.reduce((best, run) => (!best || run[deciding].at(-1) < best[deciding].at(-1) ? run : best), null);
 }
 
