@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UNMARKED := not (process or ray or postgres or dist or browser or training or gpu or slow)
 
-.PHONY: demo test test-fast up check format bench reproduce docs install clean
+.PHONY: demo test test-fast up check format bench faults reproduce docs install clean
 
 demo: $(VENV)/.app
 	@PYTHONPATH=. $(BIN)/python examples/demo.py
@@ -35,6 +35,10 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.optimizer_step
 	$(BIN)/python -m benchmarks.epochs_to_loss
+
+# Harm done to a running service at random moments, ten times each: hours, and it can be stopped.
+faults: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.faults
 
 # The paper's comparisons: make reproduce SMALL=1 takes minutes; HOURS=24 is the limit of the whole ones.
 reproduce: $(VENV)/.app

@@ -1,0 +1,1 @@
+"""Harm done to a running service at random moments, and what becomes of its comparisons."""
