@@ -6,6 +6,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from workers.data import commands as data_commands
@@ -48,16 +49,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run_study() -> int:
+    began_at = datetime.now(UTC)
     from workers.capture import driver_output
     from workers.driver import BAD_ENVIRONMENT, BadEnvironment, DriverSettings, drive
-    from workers.search import run_trials
+    from workers.search import connect, run_trials
 
     try:
         settings = DriverSettings.from_environment(os.environ)
     except BadEnvironment as error:
         print(error, file=sys.stderr)
         return BAD_ENVIRONMENT
-    return drive(settings, run_trials, capture=driver_output)
+    return drive(settings, run_trials, connect=connect, began_at=began_at, capture=driver_output)
 
 
 def _run_local(plan: Path, folder: Path) -> int:

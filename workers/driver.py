@@ -5,15 +5,15 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from service.contracts.catalogue import look
-from service.contracts.events import StudyEnded
+from service.contracts.events import Event, HeartbeatReply, StudyEnded
 from service.contracts.plan import StudyAssignment
 from workers.agenda import Agenda
 from workers.context import TrialFolder, plan_trials
@@ -25,6 +25,7 @@ from workers.pulse import Pulse
 from workers.resources import TrialResources
 from workers.service_client import Dismissed, Refused, ServiceAway, ServiceClient
 from workers.spending import Spending
+from workers.start import StartWatch
 
 FINISHED, FAILED, BAD_ENVIRONMENT, DISMISSED = 0, 1, 2, 3
 """Exit codes."""
@@ -93,6 +94,8 @@ def drive(
     settings: DriverSettings,
     search: Search,
     *,
+    connect: Callable[[], None] = lambda: None,
+    began_at: datetime | None = None,
     capture: Callable[[Path], AbstractContextManager[object]] = nullcontext,
     patience_seconds: float = PATIENCE_SECONDS,
     leave: Callable[[int], None] = os._exit,
@@ -102,6 +105,8 @@ def drive(
     Args:
         settings: Which study, and where the service is.
         search: Runs the trials.
+        connect: Joins the cluster.
+        began_at: When the program began; by default, now.
         capture: Sends what this process prints to that file, from there to the service.
         patience_seconds: How long the service may be away at the beginning and at the end.
         leave: Ends the process at once, from any thread, when the service dismisses it.
@@ -113,11 +118,14 @@ def drive(
         settings.url, study_id=settings.study_id, attempt=settings.attempt, token=settings.token
     )
     scratch = Path(tempfile.mkdtemp(prefix="kbfgs-"))
+    watch = StartWatch(began_at or datetime.now(UTC))
+    watch.phase_ended()
     try:
         assignment = _fetch_assignment(client, patience_seconds)
-        study = _Study(settings, assignment, client, scratch=scratch, leave=leave)
+        watch.phase_ended()
+        study = _Study(settings, assignment, client, scratch=scratch, watch=watch, leave=leave)
         with study.logging(capture):
-            return study.run(search, patience_seconds)
+            return study.run(search, connect, patience_seconds)
     except Dismissed as error:
         logger.error("dismissed: %s", error)
         return DISMISSED
@@ -151,10 +159,12 @@ class _Study:
         client: ServiceClient,
         *,
         scratch: Path,
+        watch: StartWatch,
         leave: Callable[[int], None],
     ) -> None:
         self._settings, self._assignment, self._client = settings, assignment, client
-        self._scratch, self._leave = scratch, leave
+        self._scratch, self._watch, self._leave = scratch, watch, leave
+        self._start_told = False
 
     @contextmanager
     def logging(self, capture: Callable[[Path], AbstractContextManager[object]]) -> Iterator[None]:
@@ -167,7 +177,7 @@ class _Study:
         finally:
             sender.close()
 
-    def run(self, search: Search, patience_seconds: float) -> int:
+    def run(self, search: Search, connect: Callable[[], None], patience_seconds: float) -> int:
         """Run the trials and deliver all that happened."""
         self._forget_undelivered()
         for trial in self._assignment.trials:
@@ -178,26 +188,44 @@ class _Study:
             refused=self._end_at_once,
             patience_seconds=patience_seconds,
         )
-        pulse = Pulse(self._client.heartbeat, halt=self._halt, dismissed=self._end_at_once)
-        problem = self._search(search, outbox)
+        pulse = Pulse(self._beat, halt=self._halt, dismissed=self._end_at_once)
+        problem = self._search(search, connect, outbox)
         pulse.stop()  # once the study's end is known over there, a heartbeat would be refused
+        with suppress(ServiceAway):
+            self._beat()  # what the start took, where the study was over before the next beat
         outbox.report([_ended(problem)])
         outbox.close()
         return FINISHED if problem is None else FAILED
 
-    def _search(self, search: Search, outbox: Outbox) -> str | None:
+    def _beat(self) -> HeartbeatReply:
+        """Give a sign of life and, until it was heard once, what the start took."""
+        start = None if self._start_told else self._watch.measured
+        reply = self._client.heartbeat(start)
+        self._start_told = self._start_told or start is not None
+        return reply
+
+    def _search(self, search: Search, connect: Callable[[], None], outbox: Outbox) -> str | None:
         """Run the trials; what went wrong with the study as a whole, if anything."""
+
+        def tell(events: Sequence[Event]) -> None:
+            self._watch.heard(events)
+            outbox.report(events)
+
         try:
             here = look()
+            agenda = Agenda(
+                plan_trials(self._assignment, here.catalogue, disabled=here.disabled),
+                tell=tell,
+                halt=lambda trial_id: self._halt((trial_id,)),
+                spending=Spending(self._assignment.worker_seconds, self._assignment.spent),
+                points=Points(self._assignment.proposals),
+                halving=Halving(self._assignment.rungs),
+            )
+            if not agenda.is_over:
+                connect()
+                self._watch.phase_ended()
             search(
-                Agenda(
-                    plan_trials(self._assignment, here.catalogue, disabled=here.disabled),
-                    tell=outbox.report,
-                    halt=lambda trial_id: self._halt((trial_id,)),
-                    spending=Spending(self._assignment.worker_seconds, self._assignment.spent),
-                    points=Points(self._assignment.proposals),
-                    halving=Halving(self._assignment.rungs),
-                ),
+                agenda,
                 TrialResources.of(self._assignment),
                 storage=self._settings.storage,
                 scratch=self._scratch,

@@ -28,7 +28,7 @@ class SearchBroken(RuntimeError):
 def run_trials(
     agenda: Agenda, resources: TrialResources, *, storage: Path, scratch: Path, logs: Path
 ) -> None:
-    """Run the trials of an agenda on the Ray cluster of this job, and let it hear what happens.
+    """Run the trials of an agenda on the cluster that was joined, and let it hear what happens.
 
     A trial that fails ends alone; one whose process dies goes on from its checkpoint when the
     agenda says so.
@@ -41,11 +41,10 @@ def run_trials(
         logs: A folder for what they print, the same on every machine.
 
     Raises:
-        SearchBroken: If there is no cluster, or the events could not be kept.
+        SearchBroken: If the events could not be kept.
     """
     if agenda.is_over:
         return
-    _connect()
     link = _Link(agenda)
     tune.Tuner(
         TrialTrainable,
@@ -75,8 +74,12 @@ def run_trials(
         raise SearchBroken(f"events could not be kept: {link.broken!r}") from link.broken
 
 
-def _connect() -> None:
-    """Join the cluster that this job belongs to, by its explicit address."""
+def connect() -> None:
+    """Join the cluster that this job belongs to, by its explicit address.
+
+    Raises:
+        SearchBroken: If the address is not known.
+    """
     address = os.environ.get("RAY_ADDRESS", "")
     if not address or address == "auto":
         raise SearchBroken(

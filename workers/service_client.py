@@ -8,6 +8,7 @@ from service.contracts.base import Contract
 from service.contracts.events import Event, EventBatch, Heartbeat, HeartbeatReply
 from service.contracts.logs import LogBatch, LogChunk
 from service.contracts.plan import StudyAssignment
+from service.contracts.start import StudyStart
 
 TIMEOUT_SECONDS = 10.0
 TRY_AGAIN = frozenset({408, 425, 429})
@@ -61,9 +62,9 @@ class ServiceClient:
         """Hand over what was printed."""
         self._request("POST", "logs", LogBatch(attempt=self._attempt, chunks=tuple(chunks)))
 
-    def heartbeat(self) -> HeartbeatReply:
-        """Give a sign of life; the answer says which trials to end."""
-        answer = self._request("POST", "heartbeat", Heartbeat(attempt=self._attempt))
+    def heartbeat(self, start: StudyStart | None = None) -> HeartbeatReply:
+        """Give a sign of life, and what the start took; the answer says which trials to end."""
+        answer = self._request("POST", "heartbeat", Heartbeat(attempt=self._attempt, start=start))
         return HeartbeatReply.model_validate_json(answer.content)
 
     def close(self) -> None:

@@ -139,7 +139,7 @@ def print_comparison(console: Console, view: ComparisonView, studies: Sequence[S
         )
     console.print(contenders)
     table = plain_table(
-        "study", "kind", "problem", "contender", "state", "attempt", "trials", "reason"
+        "study", "kind", "problem", "contender", "state", "attempt", "trials", "start", "reason"
     )
     for study in studies:
         table.add_row(
@@ -150,6 +150,7 @@ def print_comparison(console: Console, view: ComparisonView, studies: Sequence[S
             study.state,
             str(study.attempt),
             f"{study.trials_ended}/{study.trials}",
+            numbers.duration(study.start.total_seconds if study.start else None),
             study.reason,
         )
     console.print(table)

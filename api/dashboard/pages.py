@@ -91,10 +91,12 @@ def comparison_parts(request: Request, reading: Reading, comparison_id: str) -> 
 
 def _standing(reading: Reader, comparison_id: str) -> dict[str, Any]:
     view = reading.service.comparisons.get(comparison_id)
+    studies = reading.service.comparisons.studies(comparison_id)
     return {
         "view": view,
         "report": reading.service.reports.report(comparison_id),
-        "activity": standing.activity(view, reading.service.comparisons.studies(comparison_id)),
+        "activity": standing.activity(view, studies),
+        "latest_start": standing.latest_start(studies),
     }
 
 

@@ -75,6 +75,20 @@ def activity(view: ComparisonView, studies: Sequence[StudyView]) -> str:
             return ""
 
 
+def latest_start(studies: Sequence[StudyView]) -> str:
+    """What the start of the study that began last took; empty before a first metric."""
+    begun = [
+        (study.started_at, study.contender, study.start)
+        for study in studies
+        if study.started_at and study.start
+    ]
+    if not begun:
+        return ""
+    _, contender, start = max(begun, key=lambda one: wording.aware(one[0]))
+    what = f"the tuning of {contender}" if contender else "the finals"
+    return f"The start of {what} took {start.sentence}."
+
+
 def _because(reason: str) -> str:
     return f": {reason.rstrip('.')}." if reason else "."
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from service.contracts.base import Contract, SettingValue
 from service.contracts.metrics import Metric
+from service.contracts.start import StudyStart
 from service.contracts.states import FailureKind
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -139,6 +140,8 @@ class Heartbeat(Contract):
     """A driver's sign of life."""
 
     attempt: Annotated[int, Field(ge=1)]
+    start: StudyStart | None = None
+    """What its start took, once it is known; the first word counts."""
 
 
 class HeartbeatReply(Contract):

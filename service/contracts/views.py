@@ -5,6 +5,7 @@ from datetime import datetime
 from service.contracts.base import Contract, SettingValue
 from service.contracts.plan import Point
 from service.contracts.spec import ComparisonSpec
+from service.contracts.start import StartView
 from service.contracts.states import (
     ComparisonState,
     FailureKind,
@@ -85,6 +86,8 @@ class StudyView(Contract):
     last_heartbeat: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
+    start: StartView | None = None
+    """What the start of its latest attempt took, once its first metric was there."""
 
 
 class TrialView(Contract):

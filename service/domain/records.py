@@ -9,6 +9,7 @@ from service.contracts.base import SettingValue
 from service.contracts.events import Environment
 from service.contracts.plan import Point, Seeds
 from service.contracts.spec import ComparisonSpec
+from service.contracts.start import StudyStart
 from service.contracts.states import (
     ComparisonState,
     FailureKind,
@@ -99,6 +100,8 @@ class StudyRecord:
     """When the driver of the current attempt was last heard of."""
     started_at: datetime | None
     ended_at: datetime | None
+    start: StudyStart | None = None
+    """What the start of the current attempt took, once its first metric was there."""
 
 
 @dataclass(frozen=True, slots=True)

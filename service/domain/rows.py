@@ -10,6 +10,7 @@ from service.contracts.events import Environment, MetricPoint
 from service.contracts.plan import Point, Seeds
 from service.contracts.report import Report
 from service.contracts.spec import ComparisonSpec
+from service.contracts.start import StudyStart
 from service.contracts.states import (
     ComparisonState,
     FailureKind,
@@ -125,6 +126,10 @@ class StudyRows(Protocol):
 
     def excuse(self, study_id: str) -> None:
         """Count one attempt more that spends nothing."""
+        ...
+
+    def set_start(self, study_id: str, attempt: int, start: StudyStart) -> None:
+        """Write what the start of the current attempt took, where that is not written yet."""
         ...
 
     def beat(self, study_id: str, attempt: int, *, at: datetime) -> bool:

@@ -130,6 +130,8 @@ class Studies:
             StaleAttempt: Where the attempt is not the current one, or the study not live.
         """
         with self.units.write() as unit:
+            if beat.start is not None:
+                unit.studies.set_start(study_id, beat.attempt, beat.start)
             if unit.studies.beat(study_id, beat.attempt, at=self.clock.now()):
                 return _orders(unit, study_id)
             comparison, study = _locked(unit, study_id)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.contracts.start import StartView
 from service.contracts.states import (
     ENDED_COMPARISONS,
     ENDED_TRIALS,
@@ -159,8 +160,25 @@ def study_views(
             last_heartbeat=study.last_heartbeat,
             started_at=study.started_at,
             ended_at=study.ended_at,
+            start=_start_view(study),
         )
         for study in studies
+    )
+
+
+def _start_view(study: StudyRecord) -> StartView | None:
+    """The phases from its queueing to its first metric."""
+    start, submitted = study.start, study.submitted_at
+    if start is None or submitted is None:
+        return None
+    waiting = (submitted - study.created_at).total_seconds() if study.attempt == 1 else 0.0
+    job = max((start.began_at - submitted).total_seconds(), 0.0)
+    phases = start.model_dump(exclude={"began_at"})
+    return StartView(
+        waiting_seconds=max(waiting, 0.0),
+        job_seconds=job,
+        total_seconds=job + sum(phases.values()),
+        **phases,
     )
 
 

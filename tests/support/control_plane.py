@@ -20,6 +20,7 @@ from service.contracts.events import (
     TrialStarted,
 )
 from service.contracts.plan import StudyAssignment
+from service.contracts.start import StudyStart
 from service.contracts.states import FailureKind
 from service.dispatch.checkpoints import CheckpointFolders
 from service.dispatch.loop import Dispatcher
@@ -144,9 +145,10 @@ class FakeDriver:
         batch = EventBatch(attempt=self.assignment.attempt, events=events)
         self.service.studies.record(self.study_id, batch)
 
-    def beat(self) -> None:
-        """Send a heartbeat."""
-        self.service.studies.heartbeat(self.study_id, Heartbeat(attempt=self.assignment.attempt))
+    def beat(self, start: StudyStart | None = None) -> None:
+        """Send a heartbeat, with what the start took."""
+        beat = Heartbeat(attempt=self.assignment.attempt, start=start)
+        self.service.studies.heartbeat(self.study_id, beat)
 
     def started(self, trial_id: str, *, number: int = 0, resumed: int = 0) -> TrialStarted:
         """The event that a trial began."""

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from service.contracts.events import Event, EventBatch, EventReceipt, HeartbeatReply, TrialPoint
+from service.contracts.events import (
+    Event,
+    EventBatch,
+    EventReceipt,
+    Heartbeat,
+    HeartbeatReply,
+    TrialPoint,
+)
 from service.contracts.logs import LogBatch, LogChunk, LogReceipt
 from service.contracts.plan import StudyAssignment
 
@@ -39,6 +46,7 @@ class StudyService:
         self.calls: list[tuple[str, str]] = []
         self.events: list[Event] = []
         self.logs: dict[int, LogChunk] = {}
+        self.beats: list[Heartbeat] = []
         self.url = ""
 
     def answer(self, method: str, path: str, *, token: str, body: bytes) -> tuple[int, str]:
@@ -55,6 +63,7 @@ class StudyService:
             case "GET", "assignment" if self.assignment is not None:
                 return 200, self.assignment.model_dump_json()
             case "POST", "heartbeat":
+                self.beats.append(Heartbeat.model_validate_json(body))
                 return 200, HeartbeatReply(cancel=self.cancel, pause=self.pause).model_dump_json()
             case "POST", "events":
                 return self._take(EventBatch.model_validate_json(body))

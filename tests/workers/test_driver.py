@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -79,6 +80,25 @@ def test_a_study_is_told_from_its_first_trial_to_its_own_end(service, settings):
     assert service.events[-1].outcome == "finished"
     assert service.steps("c-t0") == service.steps("c-t1") == [0, 3, 6, 9]
     assert ("POST", "heartbeat") in service.calls
+
+
+def test_what_the_start_took_is_told_once_in_a_heartbeat(service, settings):
+    began = datetime.now(UTC) - timedelta(seconds=2)
+    assert drive(settings, in_this_process, began_at=began) == FINISHED
+    (start,) = [beat.start for beat in service.beats if beat.start is not None]
+    assert start.began_at == began
+    assert start.imports_seconds == pytest.approx(2, abs=1)
+    spent = start.model_dump(exclude={"began_at", "imports_seconds"}).values()
+    assert all(0 <= seconds < 60 for seconds in spent)
+    assert start.metric_seconds > 0
+
+
+def test_a_cluster_that_cannot_be_joined_fails_the_study(service, settings):
+    def connect():
+        raise ConnectionError("no such cluster")
+
+    assert drive(settings, in_this_process, connect=connect) == FAILED
+    assert service.events[-1].message == "ConnectionError: no such cluster"
 
 
 def test_it_trains_on_while_the_web_is_away_and_tells_everything_later(service, settings):

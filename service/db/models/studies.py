@@ -1,6 +1,7 @@
 """Studies: the queue of the dispatcher."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -35,5 +36,6 @@ class Study(Base):
     last_heartbeat: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    start: Mapped[dict[str, Any] | None]
 
     __table_args__ = (UniqueConstraint("comparison_id", "number"),)

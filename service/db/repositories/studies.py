@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import CursorResult, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from service.contracts.start import StudyStart
 from service.contracts.states import ENDED_STUDIES, StudyKind, StudyState
 from service.db.models import Comparison, Study
 from service.domain.records import StudyRecord
@@ -22,7 +23,7 @@ class Studies:
 
     def add(self, study: StudyRecord) -> None:
         """Store a new study."""
-        columns = StudyRecord.__dataclass_fields__
+        columns = StudyRecord.__dataclass_fields__.keys() - {"start"}  # nothing has started
         self.session.execute(
             insert(Study).values({column: getattr(study, column) for column in columns})
         )
@@ -69,6 +70,7 @@ class Studies:
                 attempt=Study.attempt + 1,
                 submitted_at=at,
                 last_heartbeat=None,
+                start=None,
             )
         )
 
@@ -102,6 +104,14 @@ class Studies:
         """Count one attempt more that spends nothing."""
         values = {"excused": Study.excused + 1}
         self.session.execute(update(Study).where(Study.id == study_id).values(values))
+
+    def set_start(self, study_id: str, attempt: int, start: StudyStart) -> None:
+        """Write what the start of the current attempt took, where that is not written yet."""
+        self.session.execute(
+            update(Study)
+            .where(Study.id == study_id, Study.attempt == attempt, Study.start.is_(None))
+            .values(start=start.model_dump(mode="json"))
+        )
 
     def beat(self, study_id: str, attempt: int, *, at: datetime) -> bool:
         """Note a sign of life; False where that attempt is not running."""
@@ -162,4 +172,5 @@ def _record(row: Study) -> StudyRecord:
         last_heartbeat=row.last_heartbeat,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        start=StudyStart.model_validate(row.start) if row.start else None,
     )
