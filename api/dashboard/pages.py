@@ -78,7 +78,6 @@ def comparison(request: Request, reading: Reading, comparison_id: str) -> HTMLRe
         request,
         "comparison.html",
         csrf=reading.csrf,
-        may_cancel=reading.may_submit,
         trial_states=[choice.value for choice in TrialState],
         **_standing(reading, comparison_id),
     )
@@ -94,6 +93,7 @@ def _standing(reading: Reader, comparison_id: str) -> dict[str, Any]:
     studies = reading.service.comparisons.studies(comparison_id)
     return {
         "view": view,
+        "may_cancel": reading.may_submit,
         "report": reading.service.reports.report(comparison_id),
         "activity": standing.activity(view, studies),
         "latest_start": standing.latest_start(studies),

@@ -37,11 +37,10 @@ export async function getHtml(url) {
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
-/** An action, with the token that shows that this page asked for it. */
-export async function post(url) {
-  const response = await request(url, {
-    method: "POST",
-    headers: { "X-CSRF-Token": csrf, Accept: "application/json" },
-  });
+/** An action, with the token that shows that this page asked for it, and what it needs to know. */
+export async function post(url, body) {
+  const headers = { "X-CSRF-Token": csrf, Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const response = await request(url, { method: "POST", headers, body: body && JSON.stringify(body) });
   return response.json();
 }

@@ -1,4 +1,4 @@
-// A comparison's page: live parts from the server, curves, trials, cancel.
+// A comparison's page: live parts from the server, curves, trials, what may be done to it.
 
 import { getHtml } from "./api.js";
 import { startCancel } from "./cancel.js";
@@ -8,6 +8,7 @@ import { listen } from "./live.js";
 import { Log } from "./log.js";
 import { rememberParts, swapParts } from "./parts.js";
 import { SeriesStore } from "./series.js";
+import { showSteering, startSteering } from "./steer.js";
 import { startTheme } from "./theme.js";
 import { throttled } from "./throttle.js";
 import { Trials } from "./trials.js";
@@ -61,13 +62,14 @@ function tell(before, now) {
 
 const refreshParts = throttled(() => attempt(async () => {
   const fetched = await getHtml(`/parts/comparisons/${id}`);
-  const { live, state } = fetched.querySelector("[data-live]").dataset;
+  const { live, state, paused } = fetched.querySelector("[data-live]").dataset;
   const before = standing();
   swapParts(fetched);
   tell(before, standing());
   curves.refresh();
   const cancel = document.querySelector("[data-cancel]");
   if (cancel) cancel.hidden = live !== "true" || state === "cancelling";
+  showSteering({ state, paused });
   page.dataset.live = live;
   if (live !== "true") await settle();
 }), PARTS_PAUSE);
@@ -124,6 +126,8 @@ async function start() {
   startTheme(() => curves.refresh());
   rememberParts();
   startCancel(id, refreshParts);
+  startSteering(id, refreshParts);
+  showSteering(page.dataset);
   const live = page.dataset.live === "true";
   if (live) goLive();
   while (!(await loadAll())) await new Promise((resolve) => setTimeout(resolve, PULSE));

@@ -220,7 +220,9 @@ def test_nothing_that_ages_stands_in_a_live_region(
     page = Elements(browser(shown).get(path).text)
     live = [one for _, one in page.found if one.get("role") in {"status", "alert", "log"}]
     assert [
-        one for one in live if "data-announcement" not in one and "data-cancel-error" not in one
+        one
+        for one in live
+        if not {"data-announcement", "data-cancel-error", "data-extend-error"} & one.keys()
     ] == []
     assert len([one for one in live if "data-announcement" in one]) == 1
 
@@ -257,6 +259,34 @@ def test_only_who_may_cancel_sees_the_button() -> None:
     assert "data-cancel" in browser(running).get("/comparisons/kq3vxe7a2m").text
     viewer = browser(running, may_submit=False)
     assert "data-cancel" not in viewer.get("/comparisons/kq3vxe7a2m").text
+
+
+def test_what_may_be_done_is_offered_to_those_who_may() -> None:
+    running = example(state=ComparisonState.RUNNING, share=0.5)
+    page, parts = "/comparisons/kq3vxe7a2m", "/parts/comparisons/kq3vxe7a2m"
+    whole = ('data-steer="pause"', 'data-steer="resume"', 'data-steer="extend"')
+    each = 'aria-label="Pause adam"'
+    owner, viewer = browser(running), browser(running, may_submit=False)
+    assert all(offer in owner.get(page).text for offer in (*whole, each))
+    assert each in owner.get(parts).text
+    for path in (page, parts):
+        assert not [offer for offer in (*whole, each) if offer in viewer.get(path).text]
+
+
+def test_a_pause_is_told_with_who_is_held_and_who_is_out() -> None:
+    shown = example(state=ComparisonState.PAUSED, share=0.3)
+    first, second, *rest = shown.view.contenders
+    held = first.model_copy(update={"paused": 3})
+    out = second.model_copy(update={"cancelled": True})
+    view = shown.view.model_copy(
+        update={"contenders": (held, out, *rest), "reason": "paused by ada"}
+    )
+    text = browser(replace(shown, view=view)).get("/comparisons/kq3vxe7a2m").text
+    assert "Paused: paused by ada." in text
+    assert "<small>3 paused</small>" in text
+    assert "<small>cancelled</small>" in text
+    assert f'aria-label="Resume {held.name}"' in text
+    assert f'aria-label="Pause {out.name}"' not in text
 
 
 def test_the_reason_of_a_failure_is_told() -> None:

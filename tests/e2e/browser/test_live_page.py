@@ -108,6 +108,27 @@ def test_the_cancel_button_cannot_be_pressed_before_its_script_is_there(
         expect(page.get_by_role("button", name="Let it run")).to_be_visible()
 
 
+def test_a_contender_and_the_whole_are_paused_resumed_and_extended(
+    browser: Browser, web: WebService
+) -> None:
+    identifier = web.submit()
+    with watched_page(browser) as page:
+        open_comparison(page, web, "two against each other")
+        chip = page.locator("[data-part=head] .chip")
+        page.get_by_role("button", name="Pause adam").click()
+        expect(page.get_by_role("button", name="Resume adam")).to_be_visible()
+        page.get_by_role("button", name="Pause", exact=True).click()
+        expect(chip).to_have_text("paused")
+        page.get_by_role("button", name="Resume", exact=True).click()
+        expect(chip).to_have_text("queued")
+        expect(page.get_by_role("button", name="Pause adam")).to_be_visible()
+        page.get_by_role("button", name="Extend…").click()
+        page.get_by_label("Seeds of the finals").fill("11")
+        page.get_by_role("button", name="Extend the comparison").click()
+        expect(page.get_by_text("11 seeds")).to_be_visible()
+    assert web.service.comparisons.get(identifier).spec.seeds == 11
+
+
 def test_the_cancel_button_asks_and_then_cancels(browser: Browser, web: WebService) -> None:
     identifier = web.submit()
     with watched_page(browser) as page:
