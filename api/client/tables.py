@@ -67,13 +67,14 @@ def _contender(contender: ContenderReport, problem: ProblemReport) -> tuple[str,
     marks = {problem.baseline: " (baseline)", problem.winner: " (winner)"}
     loss, time = contender.final_loss, _time(contender, problem.outcome)
     trials = numbers.counted(contender.tuning.trials, "trial")
+    remarks = f" ({contender.tuning.remarks})" if contender.tuning.remarks else ""
     return (
         contender.name + marks.get(contender.name, ""),
         numbers.settings(contender.settings),
         numbers.with_span(loss.median, loss.low, loss.high, write=numbers.loss),
         numbers.with_span(time.median, time.low, time.high),
         f"{time.reached} of {time.runs}",
-        f"{trials}, {numbers.number(contender.tuning.worker_seconds)} worker-s",
+        f"{trials}{remarks}, {numbers.number(contender.tuning.worker_seconds)} worker-s",
     )
 
 

@@ -209,6 +209,7 @@ def _standing(entry: ContenderProgress) -> str:
     trouble = [
         f"{count} {word}"
         for count, word in (
+            (entry.stopped, "stopped early"),
             (entry.diverged, "diverged"),
             (entry.failed, "failed"),
             (entry.paused, "paused"),

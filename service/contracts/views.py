@@ -29,6 +29,8 @@ class ContenderProgress(Contract):
     """Epochs done, or no longer owed because the trial ended early."""
     diverged: int
     failed: int
+    stopped: int = 0
+    """Trials that their search ended early, or never began."""
     best_loss: float | None
     """Lowest deciding loss so far, over all of its trials."""
     worker_seconds: float

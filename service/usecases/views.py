@@ -117,6 +117,7 @@ def _contender_progress(
         epochs_done=epochs_done,
         diverged=counted(TrialState.DIVERGED),
         failed=counted(TrialState.FAILED),
+        stopped=counted(TrialState.STOPPED),
         best_loss=min(losses, default=None),
         worker_seconds=sum(tally.worker_seconds for tally in tallies),
         paused=counted(TrialState.PAUSED),

@@ -110,6 +110,52 @@ def test_a_run_that_was_broken_off_goes_on_with_the_losses_of_an_undisturbed_one
     assert set(ends(tmp_path / "broken").values()) == {1}
 
 
+LEARNS = {
+    "problems": ["quadratic"], "batch_size": 64, "budget": {"epochs": 4}, "seeds": 1,
+    "contenders": [{"optimizer": "sgd", "space": {"lr": {"log": [0.001, 1]}}}],
+    "tuning": {"search": "tpe", "trials": 6, "asha": {"reduction_factor": 2}},
+}  # fmt: skip
+
+
+def test_a_search_that_learns_and_stops_trials_goes_on_as_if_it_had_not_been_broken_off(
+    tmp_path, monkeypatch
+):
+    path = drawn(tmp_path, **LEARNS)
+    run_local(path, tmp_path / "undisturbed")
+    report = JsonlReporter.report
+    for reports in range(1, 5):
+        countdown = iter(range(reports))
+
+        def until_broken_off(self, events, countdown=countdown):
+            if next(countdown, None) is None:
+                raise BrokenOff
+            report(self, events)
+
+        monkeypatch.setattr(JsonlReporter, "report", until_broken_off)
+        with pytest.raises(BrokenOff):
+            run_local(path, tmp_path / "broken")
+    monkeypatch.setattr(JsonlReporter, "report", report)
+    run_local(path, tmp_path / "broken")
+    once, again = (read_results(tmp_path / name, built_in()) for name in ("undisturbed", "broken"))
+    assert losses(tmp_path / "broken") == losses(tmp_path / "undisturbed")
+    assert [(one.point, one.state) for one in again.trials] == [
+        (one.point, one.state) for one in once.trials
+    ]
+    assert {one.state.value for one in once.trials[:6]} == {"finished", "stopped"}
+    assert len({one.point["lr"] for one in once.trials[:6]}) == 6
+    assert once.complete
+    assert once.trials[6].point in [one.point for one in once.trials[:6]]
+
+
+def test_a_search_ends_when_its_worker_seconds_are_spent(tmp_path):
+    tuning = {"trials": 64, "worker_seconds": 0.01}
+    run_local(drawn(tmp_path, **{**LEARNS, "tuning": tuning}), tmp_path / "out")
+    *search, final = read_results(tmp_path / "out", built_in()).trials
+    assert [one.state.value for one in search[1:]] == ["stopped"] * 63
+    assert not any(one.points for one in search[1:])
+    assert final.point == search[0].point
+
+
 @pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_ends_with_the_losses_of_an_undisturbed_one(tmp_path):
     path = drawn(tmp_path, budget={"epochs": 4})
