@@ -1,6 +1,8 @@
-"""Events on their way to the service: a file that outlasts an outage, and its sender."""
+"""Events on their way to the service: a spool that outlasts an outage, and its sender."""
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from pydantic import TypeAdapter
 
 from service.contracts.events import Event
 from workers.service_client import ServiceAway
+from workers.spool import Spool
 
 BATCH_SECONDS = 0.3
 BATCH_EVENTS = 1000
@@ -15,6 +18,7 @@ FIRST_PAUSE_SECONDS = 0.3
 LONGEST_PAUSE_SECONDS = 5.0
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
+logger = logging.getLogger(__name__)
 Send = Callable[[Sequence[Event]], None]
 
 
@@ -23,17 +27,20 @@ class NotDelivered(Exception):
 
 
 class Outbox:
-    """Writes every event to a file first and sends it from there, in order, until it is taken.
+    """Puts every event in a spool first and sends it from there, in order, until it is taken.
 
-    So an outage of the web costs no memory and stops no training. Events are sent in batches,
-    three a second at most; a batch that was perhaps taken is sent again, which changes nothing
-    on the other side. It is a :class:`~workers.reporting.Reporter`.
+    So an outage of the web costs no memory and stops no training, until the spool is full: then
+    whoever reports waits, and the trials with it. An event leaves at once where none was sent
+    just before; others are gathered, so that there are three batches a second at most. A batch
+    that was perhaps taken is sent again, which changes nothing on the other side. It is a
+    :class:`~workers.reporting.Reporter`.
 
     Args:
-        path: The file; it is begun anew, and removed once everything was taken.
+        path: The spool's file; it is begun anew, and removed once everything was taken.
         send: Delivers a batch, or raises :class:`ServiceAway`; any other exception is final.
         refused: Called once, from the sending thread, with such an exception.
         patience_seconds: How long :meth:`close` waits for the service.
+        spool: Makes the spool of a file.
     """
 
     def __init__(
@@ -43,24 +50,27 @@ class Outbox:
         *,
         refused: Callable[[Exception], None],
         patience_seconds: float = 300.0,
+        spool: Callable[[Path], Spool] = Spool,
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self._send, self._refused = path, send, refused
         self._patience_seconds = patience_seconds
-        self._written = path.open("wb")
-        self._pending = 0
+        self._spool = spool(path)
         self._changed = threading.Condition()
         self._closing = threading.Event()
+        self._over = False
+        self._sent_at = float("-inf")
         self._thread = threading.Thread(target=self._work, name="outbox", daemon=True)
         self._thread.start()
 
     def report(self, events: Sequence[Event]) -> None:
-        """Put the events in the file; they are sent soon."""
-        lines = b"".join(_EVENT.dump_json(event) + b"\n" for event in events)
+        """Put the events in the spool; they are sent soon. Waits while the spool is full."""
+        lines = [_EVENT.dump_json(event) + b"\n" for event in events]
         with self._changed:
-            self._written.write(lines)
-            self._written.flush()
-            self._pending += len(events)
+            if self._spool.is_full and not self._over:
+                logger.warning("%d events wait for the service: the trials wait", len(self._spool))
+            self._changed.wait_for(lambda: self._over or not self._spool.is_full)
+            self._spool.put(lines)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -72,40 +82,40 @@ class Outbox:
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
-            done = self._changed.wait_for(lambda: self._pending == 0, self._patience_seconds)
-            self._written.close()
+            done = self._changed.wait_for(lambda: not len(self._spool), self._patience_seconds)
             if not done:
                 raise NotDelivered(
-                    f"{self._pending} events were not delivered within "
+                    f"{len(self._spool)} events were not delivered within "
                     f"{self._patience_seconds:g} s; they are in {self._path}"
                 )
         self._thread.join()
-        self._path.unlink(missing_ok=True)
+        self._spool.close(remove=True)
 
     def _work(self) -> None:
-        with self._path.open("rb") as unsent:
-            while self._wait_for_events():
-                if not self._deliver(self._next_batch(unsent.readline)):
-                    return
+        while self._wait_for_events():
+            if not self._deliver():
+                break
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
 
     def _wait_for_events(self) -> bool:
-        """Gather events for a moment; False when there will be no more."""
+        """Gather events for a moment after the last batch; False when there will be no more."""
         with self._changed:
-            self._changed.wait_for(lambda: self._pending or self._closing.is_set())
-            if not self._pending:
+            self._changed.wait_for(lambda: len(self._spool) or self._closing.is_set())
+            if not len(self._spool):
                 return False
-        self._closing.wait(BATCH_SECONDS)
+        self._closing.wait(max(self._sent_at + BATCH_SECONDS - time.monotonic(), 0.0))
         return True
 
-    def _next_batch(self, read_line: Callable[[], bytes]) -> list[Event]:
+    def _deliver(self) -> bool:
+        """Send a batch until it is taken; False where the service refuses it for good."""
         with self._changed:
-            count = min(self._pending, BATCH_EVENTS)
-        return [_EVENT.validate_json(read_line()) for _ in range(count)]
-
-    def _deliver(self, batch: Sequence[Event]) -> bool:
-        """Send until it is taken; False where the service refuses it for good."""
+            lines = self._spool.first(BATCH_EVENTS)
+        batch = [_EVENT.validate_json(line) for line in lines]
         pause = FIRST_PAUSE_SECONDS
         while True:
+            self._sent_at = time.monotonic()
             try:
                 self._send(batch)
             except ServiceAway:
@@ -116,6 +126,6 @@ class Outbox:
                 return False
             else:
                 with self._changed:
-                    self._pending -= len(batch)
+                    self._spool.drop(lines)
                     self._changed.notify_all()
                 return True

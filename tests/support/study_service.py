@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,6 +16,7 @@ from service.contracts.events import (
     EventReceipt,
     Heartbeat,
     HeartbeatReply,
+    TrialEnded,
     TrialPoint,
 )
 from service.contracts.logs import LogBatch, LogChunk, LogReceipt
@@ -33,6 +35,7 @@ class StudyService:
         away: While true, every call is answered 503.
         dismissing: A status that every call is answered with, if any.
         deaf: How many batches it will take without the driver getting the answer.
+        late: Seconds from the end of each trial until it was told, in their order.
         calls: Every call as (method, last part of the path).
     """
 
@@ -45,6 +48,7 @@ class StudyService:
         self.deaf = 0
         self.calls: list[tuple[str, str]] = []
         self.events: list[Event] = []
+        self.late: list[float] = []
         self.logs: dict[int, LogChunk] = {}
         self.beats: list[Heartbeat] = []
         self.url = ""
@@ -90,6 +94,12 @@ class StudyService:
 
     def _take(self, batch: EventBatch) -> tuple[int, str]:
         self.events.extend(batch.events)
+        now = datetime.now(UTC)
+        self.late += [
+            (now - event.at).total_seconds()
+            for event in batch.events
+            if isinstance(event, TrialEnded)
+        ]
         if self.deaf:
             self.deaf -= 1
             return 502, "the answer got lost"

@@ -1,5 +1,7 @@
 """Events reach the service in order and all of them, whatever happens to it in between."""
 
+import errno
+import os
 import threading
 import time
 
@@ -10,6 +12,7 @@ from tests.support.study_service import TOKEN, study_service
 from workers import outbox as outbox_module
 from workers.outbox import NotDelivered, Outbox
 from workers.service_client import Dismissed, Refused, ServiceClient
+from workers.spool import Spool
 
 
 def point(step: int) -> TrialPoint:
@@ -167,3 +170,70 @@ def test_several_threads_may_report(service, box):
         thread.join()
     box.close()
     assert sorted(service.steps("c-t0")) == sorted(list(range(50)) * 4)
+
+
+def test_a_lone_event_leaves_at_once(service, box, monkeypatch):
+    monkeypatch.setattr(outbox_module, "BATCH_SECONDS", 30)
+    began = time.monotonic()
+    box.report([point(0)])
+    wait_for(lambda: service.events)
+    assert time.monotonic() - began < 5
+    box.close()
+
+
+def test_who_reports_waits_while_the_spool_is_full(service, client, tmp_path):
+    box = Outbox(
+        tmp_path / "b", client.send_events, refused=print, patience_seconds=60,
+        spool=lambda path: Spool(path, file_bytes=1000),
+    )  # fmt: skip
+    service.away = True
+    told = []
+
+    def report():
+        for step in range(50):
+            box.report([point(step)])
+            told.append(step)
+
+    reporting = threading.Thread(target=report)
+    reporting.start()
+    wait_for(lambda: told)
+    time.sleep(0.3)
+    assert len(told) < 20, "it does not wait"
+    service.away = False
+    reporting.join(30)
+    box.close()
+    assert service.events == [point(step) for step in range(50)]
+
+
+def test_a_full_disk_loses_nothing(service, client, tmp_path):
+    room = 0
+
+    def write(file, content, offset):
+        if offset >= room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.pwrite(file, content[: room - offset], offset)
+
+    box = Outbox(
+        tmp_path / "b", client.send_events, refused=print, patience_seconds=60,
+        spool=lambda path: Spool(path, write=write),
+    )  # fmt: skip
+    service.away = True
+    for step in range(20):
+        box.report([point(step)])
+        room = (0, 100, 10_000)[step % 3]
+    service.away = False
+    box.close()
+    assert service.events == [point(step) for step in range(20)]
+
+
+def test_a_refusal_lets_go_of_those_who_wait(service, client, tmp_path, refusals):
+    box = Outbox(
+        tmp_path / "b", client.send_events, refused=refusals.append,
+        spool=lambda path: Spool(path, file_bytes=1),
+    )  # fmt: skip
+    service.away = True
+    box.report([point(0)])
+    threading.Timer(0.2, lambda: setattr(service, "dismissing", 409)).start()
+    threading.Timer(0.2, lambda: setattr(service, "away", False)).start()
+    box.report([point(1)])
+    assert len(refusals) == 1
