@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from api.client import Client
 from api.client.__main__ import main
+from api.client.watching import phase
 from service.domain.records import Role
 from tests.support.api_site import SPEC, Site, serving
 
@@ -111,3 +113,14 @@ def test_the_commands_name_the_part_and_say_what_became_of_it(
     assert command("cancel", comparison, "--contender", "adam").endswith(
         "4 of 4 trials ended, cancelled"
     )
+
+
+def test_who_watches_hears_of_the_pause(site: Site, comparison: str) -> None:
+    with (
+        serving(site.service) as url,
+        Client(url, site.keys[Role.SUBMITTER], patience=0.0) as client,
+    ):
+        client.pause(comparison)
+        view, studies = client.get(comparison), client.studies(comparison)
+    assert phase(view, studies) == "paused"
+    assert view.seconds_left is None
