@@ -34,9 +34,9 @@ def silent_seconds(view: ComparisonView, now: datetime) -> int | None:
 
 
 def leader(view: ComparisonView) -> ContenderProgress | None:
-    """The contender with the lowest loss so far; None before there is one or at a tie."""
+    """The contender, not cancelled, with the lowest loss so far; None before, and at a tie."""
     ranked = sorted(
-        (entry for entry in view.contenders if entry.best_loss is not None),
+        (entry for entry in view.contenders if entry.best_loss is not None and not entry.cancelled),
         key=lambda entry: entry.best_loss or 0.0,
     )
     if not ranked or any(
