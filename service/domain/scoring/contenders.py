@@ -93,9 +93,11 @@ def _tuning_cost(trials: Sequence[TrialResult], epochs: int) -> TuningCost:
 
 
 def _left_out(trial: TrialResult, epochs: int) -> float:
-    """What the rest of a trial that was stopped would have cost at its pace, in worker-seconds."""
-    done = trial.points[-1].epoch
-    return trial.worker_seconds * (epochs - done) / done if done else 0.0
+    """What the rest of a trial that was stopped would have cost at its pace, in seconds."""
+    first, last = trial.points[0], trial.points[-1]
+    done = last.epoch - first.epoch
+    seconds = last.elapsed_seconds - first.elapsed_seconds
+    return seconds / done * (epochs - last.epoch) if done else 0.0
 
 
 def _number(trials: Sequence[TrialResult], state: TrialState) -> int:

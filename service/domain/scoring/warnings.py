@@ -58,7 +58,9 @@ def _stopped_early(findings: Findings) -> Iterator[str]:
             for name, report in findings.contenders.items()
         ]
     )
-    yield f"tuning trials were stopped early, by ASHA or the end of a budget: {each}"
+    timed = findings.spec.tuning.worker_seconds is not None
+    by = "ASHA or the end of the worker-seconds" if timed else "ASHA"
+    yield f"tuning trials that {by} stopped early: {each}"
 
 
 def _unspent(findings: Findings, tuning: Sequence[TrialResult]) -> Iterator[str]:

@@ -72,7 +72,7 @@ def test_the_report_says_that_asha_was_used_and_what_it_saved() -> None:
     report = judged(results(spec, search))
     assert report.contenders[1].tuning.saved_seconds == 16
     assert report.warnings[0] == (
-        "tuning trials were stopped early, by ASHA or the end of a budget: K-BFGS 0 of 2 (about 0 "
+        "tuning trials that ASHA stopped early: K-BFGS 0 of 2 (about 0 "
         "worker-seconds saved) and Adam 1 of 2 (about 16.0 worker-seconds saved)"
     )
 
