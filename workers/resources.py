@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from service.contracts.plan import StudyAssignment
+from service.contracts.spec import USUAL_STALL_SECONDS
 
 
 @dataclass(frozen=True)
@@ -13,8 +14,15 @@ class TrialResources:
     gpus: float
     exclusive: bool
     """One trial at a time, with nothing beside it."""
+    stall_seconds: float = USUAL_STALL_SECONDS
+    """How long it may make no step."""
 
     @classmethod
     def of(cls, assignment: StudyAssignment) -> "TrialResources":
         """What the trials of this assignment get."""
-        return cls(assignment.cpus, assignment.gpus, assignment.exclusive)
+        return cls(
+            cpus=assignment.cpus,
+            gpus=assignment.gpus,
+            exclusive=assignment.exclusive,
+            stall_seconds=assignment.stall_seconds,
+        )

@@ -15,6 +15,7 @@ from ray.tune.search import Searcher
 from workers.agenda import Agenda
 from workers.context import TrialPlan
 from workers.resources import TrialResources
+from workers.stall import innermost, where_it_hung
 from workers.trainable import EVENTS, TrialTrainable
 
 Done = TypeVar("Done")
@@ -53,6 +54,7 @@ def run_trials(
             "logs": str(logs),
             "cpus": resources.cpus,
             "gpus": resources.gpus,
+            "stall_seconds": resources.stall_seconds,
         },
         tune_config=tune.TuneConfig(
             search_alg=_Source(link),
@@ -204,8 +206,12 @@ class _Listener(tune.Callback):
         trial: TuneTrial,
         **info: Any,  # noqa: ARG002
     ) -> None:
-        """A trial's process died."""
+        """A trial's process died, or was ended because it hung."""
         report = str(trial.get_pickled_error() or trial.get_error() or "")
+        if stacks := where_it_hung(Path(trial.config["logs"]) / _id(trial)):
+            limit = f"{trial.config['stall_seconds']:g} s"
+            logger.error("%s made no step for %s:\n%s", _id(trial), limit, stacks)
+            report = f"it hung: no step for {limit}, at {innermost(stacks)}"
         logger.error("%s: %s", _id(trial), report)
         self._link.do(lambda agenda: agenda.lost(_id(trial), report))
 

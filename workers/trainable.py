@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from ray import tune
 from service.contracts.events import Event
 from workers.capture import Capture
 from workers.context import TrialFolder, TrialPlan
+from workers.stall import StallGuard, WatchedFolder
 
 if TYPE_CHECKING:
     from workers.trial import Trial
@@ -24,7 +26,8 @@ class TrialTrainable(tune.Trainable):
     """Trains one trial after another in the same process, one worker each.
 
     Its configuration holds ``plan`` (a :class:`TrialPlan` as JSON), ``storage`` and ``logs`` (two
-    folders) and what a trial gets, ``cpus`` and ``gpus``; its results hold ``events`` (as JSON).
+    folders), ``stall_seconds`` (how long it may make no step) and what a trial gets, ``cpus`` and
+    ``gpus``; its results hold ``events`` (as JSON).
     """
 
     @classmethod
@@ -36,18 +39,21 @@ class TrialTrainable(tune.Trainable):
         """Get ready for the first trial."""
         logging.getLogger("ray.tune").setLevel(logging.ERROR)  # no words on how to write trainables
         plan = TrialPlan.model_validate_json(config["plan"])
-        self._output = Capture(Path(config["logs"]) / plan.trial.trial_id)
-        self._trial = _trial(plan, config)
+        path = Path(config["logs"]) / plan.trial.trial_id
+        self._output = Capture(path)
+        self._guard = StallGuard(path, config["stall_seconds"])
+        self._trial = _trial(plan, config, self._guard.alive)
         self._started = False
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Get ready for the next trial."""
-        self._output.close()
+        self.cleanup()
         self.setup(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
         """Train for a moment, one epoch at the least; the result tells what happened."""
+        self._guard.alive()
         until = time.monotonic() + STEP_SECONDS
         events: list[Event] = []
         if not self._started:
@@ -55,20 +61,22 @@ class TrialTrainable(tune.Trainable):
             events.extend(self._trial.start())
         while not self._trial.ended and (not events or time.monotonic() < until):
             events.extend(self._trial.advance())
+        self._guard.rest()
         if self._trial.ended:
-            self._output.close()
+            self.cleanup()
         return {"events": EVENTS.dump_json(tuple(events)).decode(), "done": self._trial.ended}
 
     def cleanup(self) -> None:
-        """Keep the last of what was printed."""
+        """Keep the last of what was printed, and watch no more."""
         self._output.close()
+        self._guard.close()
 
 
-def _trial(plan: TrialPlan, config: dict[str, Any]) -> "Trial":
+def _trial(plan: TrialPlan, config: dict[str, Any], alive: Callable[[], None]) -> "Trial":
     """The trial of a configuration; torch is loaded here, in the actor, not in the driver."""
     from workers.trial import Trial
 
     folder = TrialFolder.of(
         Path(config["storage"]), comparison_id=plan.comparison_id, trial_id=plan.trial.trial_id
     )
-    return Trial(plan, folder)
+    return Trial(plan, WatchedFolder(folder.path, alive))

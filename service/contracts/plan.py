@@ -6,7 +6,7 @@ from pydantic import Field
 
 from service.contracts.base import Contract, SettingValue
 from service.contracts.proposals import Proposals, Rungs
-from service.contracts.spec import ComparisonSpec
+from service.contracts.spec import USUAL_STALL_SECONDS, ComparisonSpec
 from service.contracts.states import StudyKind
 
 Point = dict[str, SettingValue]
@@ -86,6 +86,8 @@ class StudyAssignment(Contract):
     exclusive: bool
     """One trial at a time with nothing beside it, so that times are comparable."""
     trials: tuple[TrialAssignment, ...]
+    stall_seconds: float = USUAL_STALL_SECONDS
+    """A trial that makes no step for so long counts as hung."""
     proposals: Proposals | None = None
     """What the points of a search that learns are proposed from."""
     rungs: Rungs | None = None

@@ -18,6 +18,8 @@ MOST_EPOCHS = 250_000
 """Epochs of a whole comparison: each is a stored point, and a report reads all of them."""
 SMALLEST_CPUS = 0.1
 """CPUs of a trial: with less, more than ten processes would share each CPU."""
+USUAL_STALL_SECONDS = 1800.0
+"""A trial may be silent for so long, between two steps, where the spec does not say."""
 _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp"})
 """Unicode's categories of control characters and separators of lines."""
 
@@ -116,6 +118,9 @@ class ComparisonSpec(Contract):
     resources: ResourcesSpec = ResourcesSpec()
     if_short: IfShort = IfShort.REFUSE
     """Whether a comparison that asks for more than the cluster has is refused, or waits."""
+    stall_seconds: Annotated[float, Field(ge=1, le=86_400)] = USUAL_STALL_SECONDS
+    """A trial whose process makes no step for so long counts as hung, and is ended; loading data,
+    the rehearsal and an evaluation must take less."""
 
     @field_validator("name")
     @classmethod

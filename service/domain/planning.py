@@ -149,6 +149,7 @@ def study_assignment(
         gpus=spec.resources.gpus,
         threads=spec.resources.threads,
         exclusive=study.kind is StudyKind.FINALS,
+        stall_seconds=spec.stall_seconds,
         trials=tuple(
             _assigned(trial, contenders[trial.contender], comparison_id)
             for trial in study.trials

@@ -159,3 +159,18 @@ def test_a_running_comparison_can_be_cancelled(service: RunningService) -> None:
     wait_for(lambda: not service.processes("workers run"), 30, "the driver's end")
     with service.client() as client:
         assert [c.epochs_done for c in client.get(comparison.id).contenders] == epochs
+
+
+def test_the_cluster_the_starts_and_the_logs_are_shown(
+    service: RunningService, finished: tuple[str, set[str]]
+) -> None:
+    comparison_id, _ = finished
+    with service.client() as client:
+        wait_for(lambda: client.workers().free_cpus == 2, 30, "the cluster to be free again")
+        view = client.workers()
+        starts = [study.start for study in client.studies(comparison_id)]
+        client.logs(comparison_id)
+    (node,) = view.nodes
+    assert (node.name, node.cpus, view.running, view.waiting) == ("127.0.0.1", 2, (), ())
+    assert (view.age_seconds or 99) < 30
+    assert all(start is not None and start.total_seconds > 1 for start in starts), starts

@@ -57,11 +57,11 @@ def trial(number: int, optimizer="adam", **changed) -> TrialAssignment:
     )  # fmt: skip
 
 
-def study(*trials: TrialAssignment, epochs=2, exclusive=False) -> StudyAssignment:
+def study(*trials: TrialAssignment, epochs=2, exclusive=False, **more) -> StudyAssignment:
     return StudyAssignment(
         study_id="c-s0", attempt=1, comparison_id="c", kind=StudyKind.TUNING,
         problem="mnist-5k-autoencoder", batch_size=1000, epochs=epochs, cpus=1, gpus=0,
-        threads=1, exclusive=exclusive, trials=trials,
+        threads=1, exclusive=exclusive, trials=trials, **more,
     )  # fmt: skip
 
 
@@ -227,35 +227,44 @@ def test_a_cancelled_trial_ends_soon_and_the_next_one_runs(head, service, tmp_pa
     assert len(service.steps("c-t0")) < 2001
 
 
-CHATTY = f"""
-import ctypes, os, sys
+UNRULY = f"""
+import ctypes, os, sys, time
 TOKEN = {TOKEN!r}
-from workers import search
+from workers import agenda, search
 from workers.__main__ import main
 from workers.trainable import TrialTrainable
 
-class Chatty(TrialTrainable):
+class Unruly(TrialTrainable):
     def step(self):
+        self._guard.alive()
         print("python says hello to", TOKEN)
         ctypes.CDLL(None).puts(b"and so does C")
         ctypes.CDLL(None).fflush(None)
         if self._output.path.name == "c-t0":
             for _ in range(100):
                 os.write(2, (b"x" * 1023 + b"\\n") * 1024)
+        if self._output.path.name == "c-t2":
+            time.sleep(600)
         return super().step()
 
-search.TrialTrainable = Chatty
+search.TrialTrainable = Unruly
+agenda.LOST_WORKER_RESTARTS = 0
 print("the driver speaks", flush=True)
 sys.exit(main(["run"]))
 """
 
 
-def test_what_trials_print_arrives_bounded_and_harms_nobody(head, service, tmp_path):
-    service.assignment = study(trial(0), trial(1))
-    process = start_driver(head, service, tmp_path, "-c", CHATTY)
+def test_one_that_floods_its_log_and_one_that_hangs_harm_nobody(head, service, tmp_path):
+    service.assignment = study(trial(0), trial(2), trial(1), stall_seconds=15)
+    process = start_driver(head, service, tmp_path, "-c", UNRULY)
     _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, err
-    assert [event.outcome for event in of_kind(service, TrialEnded)] == ["finished"] * 2
+    ended = {event.trial_id: event for event in of_kind(service, TrialEnded)}
+    assert (ended["c-t0"].outcome, ended["c-t1"].outcome) == ("finished", "finished")
+    hung = ended["c-t2"]
+    assert (hung.outcome, hung.failure) == ("failed", FailureKind.LOST_WORKER)
+    assert hung.message.startswith("it hung: no step for 15 s, at File")
+    assert "c-t2 made no step for 15 s" in service.printed(None)
     assert service.steps("c-t0") == service.steps("c-t1") == [0, 4, 8]
     flood, calm = service.printed("c-t0"), service.printed("c-t1")
     assert "python says hello to [hidden]\nand so does C\nxxx" in flood
