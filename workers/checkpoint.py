@@ -1,9 +1,7 @@
-"""A trial's checkpoint: one file, replaced atomically, and never read where it is damaged."""
+"""A trial's checkpoint: replaced atomically as a whole, and never read where it is damaged."""
 
-import hashlib
-import io
-import os
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,19 +10,18 @@ import torch
 from pydantic import TypeAdapter
 
 from service.contracts.events import MetricPoint
+from workers.ranks.base import ALONE, Ranks
+from workers.ranks.joining import OWN, state_for
+from workers.sealed import CheckpointDamaged, seal, unseal
 
-MAGIC = b"kbfgs-checkpoint-1\n"
-DIGEST_BYTES = 32
+__all__ = ["Checkpoint", "CheckpointDamaged", "CheckpointStore"]
+
 _HISTORY = TypeAdapter(tuple[MetricPoint, ...])
-
-
-class CheckpointDamaged(Exception):
-    """The file is not what was written, or belongs to another run."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trial after its last whole epoch.
+    """A trial after its last whole epoch, as one of its ranks has it.
 
     Attributes:
         identity: Digest of what defines the run; a checkpoint of another run is refused.
@@ -32,84 +29,96 @@ class Checkpoint:
             and the clock.
         state: Model, optimizer and generators; None for a trial that diverged.
         diverged: Why it diverged; None where it did not.
+        ranks: How many ranks it was saved by.
     """
 
     identity: str
     points: tuple[MetricPoint, ...]
     state: dict[str, Any] | None
     diverged: str | None = None
+    ranks: int = 1
 
 
 class CheckpointStore:
-    """The checkpoint of one trial in its folder."""
+    """The checkpoint of one trial in its folder.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    One rank keeps one file. Of several, each writes what it alone knows to a file of a new name;
+    once all have, rank 0 replaces the first file, which names theirs. Whatever breaks off, the
+    first file names a whole set.
+
+    Args:
+        folder: The trial's.
+        ranks: Who saves and loads; all of them together.
+    """
+
+    def __init__(self, folder: Path, ranks: Ranks = ALONE) -> None:
+        self._folder, self._ranks = folder, ranks
         self._path = folder / "checkpoint.pt"
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Put it in the place of the one before; a crash leaves the one or the other."""
-        buffer = io.BytesIO()
-        torch.save(
-            {
-                "identity": checkpoint.identity,
-                "points": _HISTORY.dump_json(checkpoint.points).decode(),
-                "state": checkpoint.state,
-                "diverged": checkpoint.diverged,
-            },
-            buffer,
-        )
-        payload = buffer.getbuffer()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        temporary = self._folder / f".checkpoint-{uuid.uuid4().hex}"
-        try:
-            with temporary.open("wb") as file:
-                file.write(MAGIC)
-                file.write(hashlib.sha256(payload).digest())
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(self._folder)
+        state, shares = checkpoint.state, []
+        if state is not None and self._ranks.size > 1:
+            shares = self._share({key: state[key] for key in OWN})
+            state = {key: value for key, value in state.items() if key not in OWN}
+        if self._ranks.rank > 0:
+            return
+        fields = {
+            "identity": checkpoint.identity,
+            "points": _HISTORY.dump_json(checkpoint.points).decode(),
+            "state": state,
+            "diverged": checkpoint.diverged,
+        }
+        seal(self._path, {**fields, "shares": shares} if shares else fields)
+        self._forget_all_but(shares)
 
     def load(self, identity: str, device: torch.device) -> Checkpoint | None:
-        """The checkpoint of this run, or None where there is none.
+        """The checkpoint of this run as this rank continues it, or None where there is none.
 
         Raises:
-            CheckpointDamaged: If the file is not whole or belongs to another run.
+            CheckpointDamaged: If a file is not whole or belongs to another run.
         """
         try:
-            content = self._path.read_bytes()
+            fields = unseal(self._path, device)
         except FileNotFoundError:
             return None
-        fields = _fields(content, device)
         if fields["identity"] != identity:
             raise CheckpointDamaged("it belongs to a run with other settings or plug-ins")
+        shares = fields.get("shares", [])
+        state = fields["state"]
+        if state is not None:
+            own = [self._own(share, device) for share in self._needed(shares)]
+            state = state_for(self._ranks, state, own, saved_by=max(len(shares), 1))
         return Checkpoint(
             identity=identity,
             points=_HISTORY.validate_json(fields["points"]),
-            state=fields["state"],
+            state=state,
             diverged=fields["diverged"],
+            ranks=max(len(shares), 1),
         )
 
+    def _share(self, own: dict[str, Any]) -> list[str]:
+        """Write this rank's own state; ``name digest`` of all ranks' files, once they are there."""
+        name = f"share-{uuid.uuid4().hex}.pt"
+        digest = seal(self._folder / name, own)
+        return self._ranks.gather_text(f"{name} {digest}")
 
-def _fields(content: bytes, device: torch.device) -> dict[str, Any]:
-    header = len(MAGIC) + DIGEST_BYTES
-    if len(content) < header or not content.startswith(MAGIC):
-        raise CheckpointDamaged("it does not begin as a checkpoint does")
-    payload = content[header:]
-    if hashlib.sha256(payload).digest() != content[len(MAGIC) : header]:
-        raise CheckpointDamaged("its content does not have the digest that was written")
-    fields: dict[str, Any] = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
-    return fields
+    def _needed(self, shares: Sequence[str]) -> Sequence[str]:
+        """This rank's own file, or where their number has changed those of all."""
+        if len(shares) == self._ranks.size:
+            return shares[self._ranks.rank : self._ranks.rank + 1]
+        return shares
 
+    def _own(self, share: str, device: torch.device) -> dict[str, Any]:
+        name, digest = share.split()
+        try:
+            return unseal(self._folder / name, device, digest=digest)
+        except FileNotFoundError as error:
+            raise CheckpointDamaged(f"the file {name} of one of its ranks is missing") from error
 
-def _sync_folder(folder: Path) -> None:
-    """Make the rename last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def _forget_all_but(self, shares: Sequence[str]) -> None:
+        """Remove what ranks wrote for earlier checkpoints."""
+        kept = {share.split()[0] for share in shares}
+        for path in self._folder.glob("share-*.pt"):
+            if path.name not in kept:
+                path.unlink(missing_ok=True)

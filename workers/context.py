@@ -10,6 +10,7 @@ from service.contracts.base import Contract
 from service.contracts.catalogue import Catalogue, DisabledPlugin
 from service.contracts.plan import StudyAssignment, TrialAssignment
 from service.contracts.schedule import Schedule
+from service.contracts.workers import Workers
 
 
 class UnknownToWorkers(LookupError):
@@ -27,17 +28,21 @@ class TrialPlan(Contract):
     """A loss above this counts as diverged."""
     threads: int
     use_gpu: bool
+    workers: Workers = 1
+    """Ranks that train it together."""
     trial: TrialAssignment
 
     def identity(self) -> str:
         """Digest of what the losses depend on; a checkpoint is good for no other run.
 
-        A longer run can go on from a shorter one's checkpoint where its learning rates are the
-        same so far; under a schedule that knows the length it begins again.
+        It is good for another number of ranks, which change the losses by rounding alone. A longer
+        run can go on from a shorter one's checkpoint where its learning rates are the same so
+        far; under a schedule that knows the length it begins again.
         """
         scheduled = Schedule.of(self.trial.settings).depends_on_length
         epochs = self.epochs if scheduled else 0
-        return self.model_copy(update={"epochs": epochs, "comparison_id": ""}).digest()
+        fixed = {"epochs": epochs, "comparison_id": ""}
+        return self.model_copy(update=fixed).digest(without={"workers"})
 
 
 def plan_trials(
@@ -71,6 +76,7 @@ def plan_trials(
             divergence_loss=problem.divergence_loss,
             threads=assignment.threads,
             use_gpu=assignment.gpus > 0,
+            workers=assignment.workers,
             trial=trial,
         )
         for trial in assignment.trials

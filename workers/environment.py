@@ -11,7 +11,7 @@ from service.contracts.events import Environment
 
 
 def describe_environment(
-    device: torch.device, threads: int, plugins: tuple[str, ...] = ()
+    device: torch.device, threads: int, plugins: tuple[str, ...] = (), *, ranks: int = 1
 ) -> Environment:
     """This machine, the device by its model's name, and the versions in use."""
     return Environment(
@@ -20,6 +20,7 @@ def describe_environment(
         python=platform.python_version(),
         torch=torch.__version__,
         threads=threads,
+        ranks=ranks,
         plugins=plugins,
     )
 

@@ -2,7 +2,7 @@
 
 import gc
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +18,8 @@ from workers.clock import ClockReading, TrainingClock, synchronizer
 from workers.evaluation import evaluate_splits
 from workers.optimizers import build_optimizer, wants_warm_start
 from workers.problems.base import Augmenting, Problem, Split
+from workers.ranks import ALONE, Agreement, Ranks, summed
+from workers.ranks.parts import cut, part_of, smallest_batch
 from workers.schedules import scheduler_for
 from workers.seeding import epoch_order, initial_weights, seed_training
 from workers.step import BROKEN_OFF, optimization_step, warm_start
@@ -58,7 +60,9 @@ class TrainingRun:
     """One model under one optimizer: :meth:`begin` or :meth:`resume`, then :meth:`epoch` s.
 
     With the same seed every contender has the same initial weights and sees the same rows in
-    the same order. The clock runs in the warm start and in optimization steps alone. Every run
+    the same order. Several ranks train it together, each on its part of every mini-batch: each
+    has a run of its own, and all call the same methods in the same order; what a run tells is the
+    same on all of them. The clock runs in the warm start and in optimization steps alone. Every run
     rehearses before its clock starts, so that the first one in a process does not pay for what
     the later ones find ready.
 
@@ -66,9 +70,11 @@ class TrainingRun:
         problem: Model, data and loss.
         run: Optimizer, seed, batch and bound.
         cancelled: Asked before every step whether to end.
+        ranks: Who trains.
 
     Raises:
-        BadSetting: If the optimizer refuses its settings.
+        BadSetting: If the optimizer refuses its settings, or a mini-batch has fewer rows than
+            there are ranks.
     """
 
     def __init__(
@@ -77,15 +83,18 @@ class TrainingRun:
         run: RunSettings,
         *,
         cancelled: Callable[[], bool] = lambda: False,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self._problem, self._run, self._cancelled = problem, run, cancelled
+        self._problem, self._run, self._ranks = problem, run, ranks
+        self._agreement = Agreement(ranks, cancelled)
         # Asked once: to ask takes as long as a quarter of cutting a small batch.
         self._augmenting = problem if isinstance(problem, Augmenting) else None
         self._clock = self._clock_from(ClockReading())
         self._data = problem.load(run.device)
+        self._refuse_empty_parts()
         self._rehearse()
-        seed_training(run.seed)
-        self._model, self._optimizer = self._built()
+        seed_training(run.seed, rank=ranks.rank)
+        self._model, self._shared, self._optimizer = self._built()
         steps_an_epoch = math.ceil(len(self._data.train) / run.batch_size)
         self._scheduler = scheduler_for(
             self._optimizer, Schedule.of(run.settings), steps=run.epochs * steps_an_epoch
@@ -100,11 +109,15 @@ class TrainingRun:
             Diverged: If the data or the initial weights give the optimizer no finite numbers.
         """
         if wants_warm_start(self._run.settings):
-            batches = list(self._data.train.cut(self._run.batch_size))
+            batches, weights = zip(*self._parts(), strict=True)
             try:
                 with self._clock.running():
                     self._evaluations += warm_start(
-                        self._model, self._optimizer, problem=self._problem, batches=batches
+                        self._shared,
+                        self._optimizer,
+                        problem=self._problem,
+                        batches=batches,
+                        weights=weights,
                     )
             except BROKEN_OFF as reason:
                 raise Diverged(f"warm start: {reason}") from reason
@@ -117,12 +130,13 @@ class TrainingRun:
             Diverged: At the first mini-batch whose loss is not finite or above the bound.
             Cancelled: Before the next step, once the trial was cancelled.
         """
-        self._model.train()
+        self._shared.train()
         order = epoch_order(self._run.seed, self._epoch, len(self._data.train))
         for rows in torch.split(order.to(self._run.device), self._run.batch_size):
-            if self._cancelled():
+            if self._agreement.cancelled():
                 raise Cancelled
-            self._take_step(self._seen(rows))
+            part = part_of(rows, self._ranks)
+            self._take_step(self._seen(part.rows), part.weight)
         self._epoch += 1
         return self._measure()
 
@@ -136,7 +150,7 @@ class TrainingRun:
             raise Diverged(f"training loss {_shown(point.train_loss)} after epoch {point.epoch}")
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next epoch depends on and the last point does not tell."""
+        """All that this rank's next epoch depends on and the last point does not tell."""
         generators = {"cpu": torch.get_rng_state()}
         if self._run.device.type == "cuda":
             generators["cuda"] = torch.cuda.get_rng_state(self._run.device)
@@ -151,19 +165,22 @@ class TrainingRun:
         """Go on after this point, bit for bit as if there had been no break.
 
         Args:
-            state: What :meth:`state` gave at that point.
+            state: What :meth:`state` gave at that point. Without generators, which a rank lacks
+                that was not there then, random numbers begin anew.
             last: The point, which tells position and clock.
         """
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._scheduler.load_state_dict(state["scheduler"])
-        torch.set_rng_state(state["generators"]["cpu"])
-        if self._run.device.type == "cuda":
-            torch.cuda.set_rng_state(state["generators"]["cuda"], self._run.device)
+        if generators := state["generators"]:
+            torch.set_rng_state(generators["cpu"])
+        if generators and self._run.device.type == "cuda":
+            torch.cuda.set_rng_state(generators["cuda"], self._run.device)
         self._epoch, self._step = last.epoch, last.step
         self._evaluations = last.gradient_evaluations
+        process_seconds = last.process_seconds if self._ranks.rank == 0 else 0.0
         self._clock = self._clock_from(
-            ClockReading(last.training_seconds, last.process_seconds, last.elapsed_seconds)
+            ClockReading(last.training_seconds, process_seconds, last.elapsed_seconds)
         )
 
     @property
@@ -171,14 +188,28 @@ class TrainingRun:
         """Seconds since the trial began, over all of its attempts."""
         return self._clock.read().elapsed
 
-    def _built(self) -> tuple[nn.Module, torch.optim.Optimizer]:
-        """The model with the seed's initial weights, and its optimizer."""
+    def _built(self) -> tuple[nn.Module, nn.Module, torch.optim.Optimizer]:
+        """The model with the seed's initial weights, as all ranks train it, and its optimizer."""
         with initial_weights(self._run.seed):
             model = self._problem.build_model().to(self._run.device)
+        shared = self._ranks.together(model)
         try:
-            return model, build_optimizer(self._run.optimizer, model, self._run.settings)
+            optimizer = build_optimizer(self._run.optimizer, shared, self._run.settings)
         except ValueError as error:
             raise BadSetting(str(error)) from error
+        return model, shared, optimizer
+
+    def _refuse_empty_parts(self) -> None:
+        rows = smallest_batch(len(self._data.train), self._run.batch_size)
+        if rows < self._ranks.size:
+            raise BadSetting(
+                f"batch_size: a mini-batch has {rows} rows, fewer than the {self._ranks.size} "
+                "workers: choose another size, or fewer workers"
+            )
+
+    def _parts(self) -> Iterator[tuple[Split, float]]:
+        """This rank's parts of the training rows in their order, with their weights."""
+        return cut(self._data.train, self._run.batch_size, self._ranks)
 
     def _rehearse(self) -> None:
         """Take a few steps on a model and an optimizer that are thrown away.
@@ -186,19 +217,25 @@ class TrainingRun:
         What a process does once is done then: late imports, threads, handles of BLAS and
         LAPACK, memory that the allocator keeps. The random generators are seeded afterwards.
         """
-        model, optimizer = self._built()
-        batches = tuple(islice(self._data.train.cut(self._run.batch_size), REHEARSED_STEPS))
+        _, shared, optimizer = self._built()
+        parts = tuple(islice(self._parts(), REHEARSED_STEPS))
+        batches, weights = zip(*parts, strict=True)
+        problem = self._problem
         if wants_warm_start(self._run.settings):
             with suppress(*BROKEN_OFF):  # the run itself will meet it, and tell
-                warm_start(model, optimizer, problem=self._problem, batches=batches)
-        model.train()
-        for batch in batches:
-            result = optimization_step(model, optimizer, problem=self._problem, batch=batch)
-            if not result.loss <= self._run.divergence_loss:
+                warm_start(shared, optimizer, problem=problem, batches=batches, weights=weights)
+        shared.train()
+        for batch, weight in parts:
+            result = optimization_step(
+                shared, optimizer, problem=problem, batch=batch, weight=weight
+            )
+            if not self._agreement.loss(result.loss) <= self._run.divergence_loss:
                 break
-        if self._run.device.type == "cuda":
-            del model, optimizer
-            gc.collect()  # K-BFGS and its model's hooks refer to each other; memory is short there
+        if self._run.device.type == "cuda" or self._ranks.size > 1:
+            del shared, optimizer
+            # K-BFGS and its model's hooks refer to each other; a device's memory is short, and a
+            # model under DDP holds buffers for its gradients.
+            gc.collect()
 
     def _seen(self, rows: Tensor) -> Split:
         """These training rows as this epoch shows them."""
@@ -207,29 +244,31 @@ class TrainingRun:
             batch = self._augmenting.augment(batch, rows, seed=self._run.seed, epoch=self._epoch)
         return batch
 
-    def _take_step(self, batch: Split) -> None:
+    def _take_step(self, batch: Split, weight: float) -> None:
         with self._clock.running():
             result = optimization_step(
-                self._model, self._optimizer, problem=self._problem, batch=batch
+                self._shared, self._optimizer, problem=self._problem, batch=batch, weight=weight
             )
             self._scheduler.step()
+        loss = self._agreement.loss(result.loss)
         self._step += 1
         self._evaluations += result.gradient_evaluations
-        if not result.loss <= self._run.divergence_loss:
+        if not loss <= self._run.divergence_loss:
             raise Diverged(
-                f"batch loss {_shown(result.loss)} at step {self._step} of epoch {self._epoch + 1}"
+                f"batch loss {_shown(loss)} at step {self._step} of epoch {self._epoch + 1}"
             )
 
     def _measure(self) -> MetricPoint:
         """The figures at these weights, with the clock standing still."""
-        figures = evaluate_splits(self._model, self._problem, self._data)
+        figures = evaluate_splits(self._model, self._problem, self._data, self._ranks)
         reading = self._clock.read()
+        (process_seconds,) = summed(self._ranks, (reading.process,))
         return MetricPoint(
             epoch=self._epoch,
             step=self._step,
             training_seconds=reading.training,
             elapsed_seconds=reading.elapsed,
-            process_seconds=reading.process,
+            process_seconds=process_seconds,
             gradient_evaluations=self._evaluations,
             **figures,
         )

@@ -12,7 +12,10 @@ class MiniBatch:
     Args:
         model: What is trained.
         problem: Its loss and its predictive distribution.
-        rows: Inputs and targets.
+        rows: Inputs and targets, of this rank alone.
+        weight: What the loss is multiplied by before it is differentiated: n R / N for n of the
+            N rows that R ranks share, so that the mean over the ranks of their gradients, and of
+            their losses, is the mean over all rows.
 
     Attributes:
         gradient_evaluations: Backward passes so far, in units of the whole mini-batch: one over
@@ -20,8 +23,11 @@ class MiniBatch:
             with them.
     """
 
-    def __init__(self, model: nn.Module, problem: Problem, rows: Split) -> None:
+    def __init__(
+        self, model: nn.Module, problem: Problem, rows: Split, *, weight: float = 1.0
+    ) -> None:
         self._model, self._problem, self._rows = model, problem, rows
+        self._weight = weight
         self._outputs: Tensor | None = None
         self.gradient_evaluations = 0.0
 
@@ -42,19 +48,21 @@ class MiniBatch:
             keep_graph: Keep the graph for :meth:`sampled_loss`.
 
         Returns:
-            The mean loss over these rows.
+            The mean loss over these rows, weighted.
         """
         rows = len(self) if first is None else first
         self.gradient_evaluations += rows / len(self)
         self._model.zero_grad(set_to_none=True)
         outputs: Tensor = self._model(self._rows.inputs[:rows])
         loss = self._problem.loss(outputs, self._rows.targets[:rows])
+        if self._weight != 1:
+            loss = loss * self._weight
         loss.backward(retain_graph=keep_graph)  # type: ignore[no-untyped-call]
         self._outputs = outputs if keep_graph else None
         return loss
 
     def sampled_loss(self, outputs: Tensor | None = None) -> Tensor:
-        """The mean loss on targets drawn from the model's own distribution.
+        """The mean loss on targets drawn from the model's own distribution, never weighted.
 
         Whoever asks differentiates it once, which is counted here.
 

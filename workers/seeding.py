@@ -27,9 +27,9 @@ def initial_weights(seed: int) -> Iterator[None]:
         yield
 
 
-def seed_training(seed: int) -> None:
-    """Seed what is drawn while training (dropout, noise) on every device."""
-    torch.manual_seed(derived_seed(seed, "training"))
+def seed_training(seed: int, *, rank: int = 0) -> None:
+    """Seed what is drawn while training (dropout, noise) on every device; each rank has its own."""
+    torch.manual_seed(derived_seed(seed, "training", *([rank] if rank else [])))
 
 
 def epoch_order(seed: int, epoch: int, rows: int) -> Tensor:

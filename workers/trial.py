@@ -16,6 +16,7 @@ from workers.failures import classify
 from workers.loop import Cancelled, Diverged, RunSettings, TrainingRun
 from workers.plugins import made_with
 from workers.problems import Problem, build_problem
+from workers.ranks.base import ALONE, Ranks
 
 STARTED, ENDED = 0, 1
 """The numbers of a trial's two lifecycle events; a restart in the same attempt repeats them."""
@@ -31,10 +32,15 @@ class Trial:
     its whole history again; whoever listens keys the points by trial and step. No exception
     leaves the methods: a failure is an event.
 
+    Several ranks have a trial each and call the same methods in the same order. The events are
+    the same on all of them, but for the end of one that fails: only it may know, and has to leave
+    the group, so that the others do not wait for it.
+
     Args:
         plan: What to train.
         folder: Where its checkpoint lies, and the sign that cancels it.
         problems: Gives the problem of a name.
+        ranks: Who trains it.
     """
 
     def __init__(
@@ -43,11 +49,13 @@ class Trial:
         folder: TrialFolder,
         *,
         problems: Callable[[str], Problem] = build_problem,
+        ranks: Ranks = ALONE,
     ) -> None:
         self._plan, self._folder, self._problems = plan, folder, problems
+        self._ranks = ranks
         self._plugins = made_with(problem=plan.problem, optimizer=plan.trial.optimizer)
         self._identity = " ".join((plan.identity(), *self._plugins))
-        self._checkpoints = CheckpointStore(folder.path)
+        self._checkpoints = CheckpointStore(folder.path, ranks)
         self._points: tuple[MetricPoint, ...] = ()
         self._run: TrainingRun | None = None
         self._resumed_from = 0
@@ -55,11 +63,11 @@ class Trial:
 
     def start(self) -> list[Event]:
         """Begin at the initial weights, or go on from the checkpoint."""
-        if self._folder.is_cancelled():
-            self.ended = True
-            return []
         at = datetime.now(UTC)
         try:
+            if self._ranks.gather((self._folder.is_cancelled(),))[0][0]:
+                self.ended = True
+                return []
             torch.set_num_threads(self._plan.threads)
             events = self._begin()
         except Diverged as reason:
@@ -93,6 +101,7 @@ class Trial:
                 self._problems(self._plan.problem),
                 self._settings(),
                 cancelled=self._folder.is_cancelled,
+                ranks=self._ranks,
             )
         if saved is None:
             assert self._run is not None
@@ -136,17 +145,29 @@ class Trial:
         return self._ended("failed", failure=failure.kind, message=failure.message)
 
     def _saved(self) -> Checkpoint | None:
-        """The checkpoint, unless it is damaged: then the trial starts again, and says so."""
+        """The checkpoint, unless some rank's is damaged: then the trial begins anew, and says so."""
+        saved, damage = None, ""
         try:
-            return self._checkpoints.load(self._identity, self._settings().device)
-        except CheckpointDamaged as damage:
+            saved = self._checkpoints.load(self._identity, self._settings().device)
+        except CheckpointDamaged as error:
+            damage = str(error)
+        if damaged := list(filter(None, self._ranks.gather_text(damage))):
             logger.error(
                 "%s: the checkpoint in %s cannot be used, %s; starting from the beginning",
                 self._plan.trial.trial_id,
                 self._folder.path,
-                damage,
+                damaged[0],
             )
             return None
+        if saved is not None and saved.ranks != self._ranks.size:
+            logger.warning(
+                "%s: goes on with %s workers what %s had begun: its losses differ by rounding, "
+                "and random numbers begin anew",
+                self._plan.trial.trial_id,
+                self._ranks.size,
+                saved.ranks,
+            )
+        return saved
 
     def _save(self, state: dict[str, object] | None, *, diverged: str | None = None) -> None:
         self._checkpoints.save(Checkpoint(self._identity, self._points, state, diverged=diverged))
@@ -170,7 +191,7 @@ class Trial:
             at=at,
             resumed_from_epoch=self._resumed_from,
             environment=describe_environment(
-                self._settings().device, self._plan.threads, self._plugins
+                self._settings().device, self._plan.threads, self._plugins, ranks=self._ranks.size
             ),
         )
 
@@ -192,10 +213,10 @@ class Trial:
             outcome=outcome,
             failure=failure,
             message=message,
-            worker_seconds=self._worker_seconds(),
+            worker_seconds=self._elapsed_seconds() * self._ranks.size,
         )
 
-    def _worker_seconds(self) -> float:
+    def _elapsed_seconds(self) -> float:
         if self._run is not None:
             return self._run.elapsed_seconds
         return self._points[-1].elapsed_seconds if self._points else 0.0

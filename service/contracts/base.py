@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Set
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -39,7 +40,12 @@ class Contract(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    def digest(self) -> str:
-        """SHA-256 of the canonical JSON form, in hexadecimal."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    def digest(self, *, without: Set[str] = frozenset()) -> str:
+        """SHA-256 of the canonical JSON form, in hexadecimal.
+
+        Args:
+            without: Fields that are left out of it.
+        """
+        plain = self.model_dump(mode="json", exclude=set(without))
+        canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()

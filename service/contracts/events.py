@@ -53,6 +53,8 @@ class Environment(Contract):
     python: str
     torch: str
     threads: int
+    """Of each rank."""
+    ranks: int = 1
     plugins: tuple[str, ...] = ()
     """The plug-ins that bring the trial's problem and optimizer, with their versions."""
 

@@ -8,6 +8,7 @@ from service.contracts.base import Contract, SettingValue
 from service.contracts.proposals import Proposals, Rungs
 from service.contracts.spec import USUAL_STALL_SECONDS, ComparisonSpec
 from service.contracts.states import StudyKind
+from service.contracts.workers import Workers
 
 Point = dict[str, SettingValue]
 """The searched settings of one trial, by name."""
@@ -81,8 +82,11 @@ class StudyAssignment(Contract):
     batch_size: int
     epochs: int
     cpus: float
+    """Of each rank, as GPUs and threads are."""
     gpus: float
     threads: int
+    workers: Workers = 1
+    """Ranks of each trial."""
     exclusive: bool
     """One trial at a time with nothing beside it, so that times are comparable."""
     trials: tuple[TrialAssignment, ...]

@@ -11,6 +11,7 @@ from service.contracts.base import Contract, Name, SettingValue
 from service.contracts.schedule import Schedule
 from service.contracts.space import Space, grid_size
 from service.contracts.tuning import Search, TuningSpec
+from service.contracts.workers import Workers, most
 
 MOST_TUNING_TRIALS = 10_000
 """Tuning trials of a whole comparison: each is planned, listed and previewed."""
@@ -113,8 +114,8 @@ class ComparisonSpec(Contract):
     """Rows of a mini-batch; the problem's own by default."""
     schedule: Schedule | None = None
     """Of the learning rates of all contenders that do not set one; constant by default."""
-    workers: Annotated[int, Field(ge=1, le=1)] = 1
-    """DDP ranks of a trial; one, until trials over several ranks are supported."""
+    workers: Workers = 1
+    """DDP ranks of a trial, or ``{min, max}``: as many as there is room for."""
     resources: ResourcesSpec = ResourcesSpec()
     if_short: IfShort = IfShort.REFUSE
     """Whether a comparison that asks for more than the cluster has is refused, or waits."""
@@ -180,6 +181,15 @@ class ComparisonSpec(Contract):
             raise ValueError(
                 f"resources.threads: must be from 1 to {most_threads}, the whole CPUs of a trial, "
                 f"got {self.resources.threads}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_device_a_rank(self) -> Self:
+        if most(self.workers) > 1 and not self.resources.gpus.is_integer():
+            raise ValueError(
+                f"resources.gpus: must be a whole number where a trial has more than one worker, "
+                f"got {self.resources.gpus:g}: NCCL wants a device for each of them"
             )
         return self
 

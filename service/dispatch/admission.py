@@ -24,9 +24,9 @@ def admit(
 ) -> Admission:
     """Fill the cluster from the head of the queue.
 
-    A tuning study takes as many slots as it has trials, and at most all there are. Finals need
-    the cluster for themselves, so that their times are comparable. A study that must wait holds
-    back those behind it, so that none starves; one that can never fit holds back nobody.
+    A tuning study takes as many ranks as its trials have, and at most all there is room for.
+    Finals need the cluster for themselves, so that their times are comparable. A study that must
+    wait holds back those behind it, so that none starves; one that can never fit holds back nobody.
 
     Args:
         queued: The queue, first come first.
@@ -42,7 +42,7 @@ def admit(
         if not capacity.nodes:
             waiting.append((study, "waiting for the cluster to have a machine"))
             continue
-        if not capacity.slots(study.cpus, study.gpus):
+        if capacity.slots(study.cpus, study.gpus) < study.fewest_workers:
             short.append((study, _too_big(study, capacity)))
             continue
         held_back = held_back or _reason_to_wait(study, running, capacity)
@@ -71,14 +71,23 @@ def _reason_to_wait(study: StudyRecord, running: Sequence[StudyRecord], capacity
 
 def _demand(study: StudyRecord, capacity: Capacity) -> tuple[float, float]:
     """CPUs and GPUs that a tuning study takes."""
-    slots = min(study.trials, capacity.slots(study.cpus, study.gpus))
-    return slots * study.cpus, slots * study.gpus
+    room = capacity.slots(study.cpus, study.gpus)
+    workers = max(min(study.most_workers, room), 1)
+    ranks = workers * min(study.trials, room // workers)
+    return ranks * study.cpus, ranks * study.gpus
 
 
 def _too_big(study: StudyRecord, capacity: Capacity) -> str:
     gpus = f" and {study.gpus:g} GPUs" if study.gpus else ""
+    room = capacity.slots(study.cpus, study.gpus)
+    if room:
+        return (
+            f"each trial needs {study.fewest_workers} workers with {study.cpus:g} CPUs{gpus} each; "
+            f"there is room for {room}"
+        )
+    who = "trial" if study.most_workers == 1 else "worker of a trial"
     largest = max(capacity.nodes, key=lambda node: (node.gpus, node.cpus))
     return (
-        f"each trial needs {study.cpus:g} CPUs{gpus} on one machine; the largest there is has "
+        f"each {who} needs {study.cpus:g} CPUs{gpus} on one machine; the largest there is has "
         f"{largest.cpus:g} CPUs and {largest.gpus:g} GPUs"
     )

@@ -148,6 +148,7 @@ def study_assignment(
         cpus=spec.resources.cpus,
         gpus=spec.resources.gpus,
         threads=spec.resources.threads,
+        workers=spec.workers,
         exclusive=study.kind is StudyKind.FINALS,
         stall_seconds=spec.stall_seconds,
         trials=tuple(

@@ -11,6 +11,7 @@ from service.contracts.spec import ComparisonSpec
 from service.contracts.states import StudyKind
 from service.contracts.tuning import Search
 from service.contracts.views import Preview, StudyPreview
+from service.contracts.workers import most
 from service.domain.planning import minimum_seeds, plan, seeds_warning
 from service.domain.searching import learns
 
@@ -82,6 +83,7 @@ def _warnings(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[str]:
         elif points > (different := _combinations(contender.space)) and not learning:
             yield f"{contender.name} draws {points} points from {different}: some are tried twice"
     yield from _unequal_grids(spec, contenders)
+    yield from _ranks_that_matter(spec, catalogue)
     for index, first in enumerate(contenders):
         for second in contenders[index + 1 :]:
             if (first.optimizer, first.settings, first.space) == (
@@ -90,6 +92,17 @@ def _warnings(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[str]:
                 second.space,
             ):
                 yield f"{first.name} and {second.name} are the same optimizer in the same space"
+
+
+def _ranks_that_matter(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[str]:
+    """Says where several ranks train another model than one does."""
+    for name in spec.problems if most(spec.workers) > 1 else ():
+        problem = catalogue.problem(name)
+        if problem is not None and not problem.exchangeable_ranks:
+            yield (
+                f"{name} has batch norm, which sees the rows of one worker alone: with several "
+                "it trains otherwise than with one"
+            )
 
 
 def _combinations(space: Space) -> float:

@@ -90,9 +90,13 @@ class StudyRecord:
     """How far its trials had come before the current attempt, in steps and ended trials."""
     trials: int
     cpus: float
-    """CPUs of one trial."""
+    """CPUs of one rank."""
     gpus: float
-    """GPUs of one trial."""
+    """GPUs of one rank."""
+    fewest_workers: int
+    """Ranks without which a trial does not start."""
+    most_workers: int
+    """Ranks that a trial takes where there is room."""
     created_at: datetime
     submitted_at: datetime | None
     """When the current attempt was claimed."""
@@ -224,7 +228,7 @@ class Node:
     free_gpus: float | None = None
 
     def slots(self, cpus: float, gpus: float) -> int:
-        """How many trials of this size fit on the machine beside each other."""
+        """How many ranks of this size fit on the machine beside each other."""
         by_cpus = int(self.cpus / cpus + _ROUNDING)
         return min(by_cpus, int(self.gpus / gpus + _ROUNDING)) if gpus else by_cpus
 
@@ -251,5 +255,5 @@ class Capacity:
         return sum(node.gpus for node in self.nodes)
 
     def slots(self, cpus: float, gpus: float) -> int:
-        """How many trials of this size fit beside each other; none spans two nodes."""
+        """How many ranks of this size fit beside each other; a trial's may lie on several nodes."""
         return sum(node.slots(cpus, gpus) for node in self.nodes)

@@ -3,6 +3,7 @@
 from service.contracts.catalogue import Catalogue
 from service.contracts.plan import PlannedStudy
 from service.contracts.states import StudyState
+from service.contracts.workers import fewest, most
 from service.domain import ids
 from service.domain.planning import study_assignment
 from service.domain.ports import Clock, UnitOfWork
@@ -37,6 +38,8 @@ def queue_study(
         trials=len(planned.trials),
         cpus=resources.cpus,
         gpus=resources.gpus,
+        fewest_workers=fewest(comparison.spec.workers),
+        most_workers=most(comparison.spec.workers),
         created_at=clock.now(),
         submitted_at=None,
         last_heartbeat=None,

@@ -57,7 +57,7 @@ def test_a_crash_while_writing_leaves_the_one_before(store, tmp_path, monkeypatc
     def crash(descriptor):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("workers.checkpoint.os.fsync", crash)
+    monkeypatch.setattr("workers.sealed.os.fsync", crash)
     with pytest.raises(OSError, match="no space"):
         store.save(checkpoint(diverged="never written"))
     assert store.load("run", CPU).diverged is None

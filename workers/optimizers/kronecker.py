@@ -58,8 +58,12 @@ def kfac(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
 
 
 def _keywords(settings: Settings) -> dict[str, object]:
-    """The library's keywords: ``safeguard`` is its default or None, the warm start the loop's."""
+    """The library's keywords: ``safeguard`` is its default or None, the warm start the loop's.
+
+    Where ranks have different numbers of rows, the mini-batches weight their losses.
+    """
     keywords: dict[str, object] = {**without(settings, "safeguard", "warm_start")}
+    keywords["row_weighting"] = "loss"
     if not settings["safeguard"]:
         keywords["safeguard"] = None
     return keywords

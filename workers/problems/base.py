@@ -51,14 +51,16 @@ class Split:
         """The rows of these indices as the model sees them, in their order."""
         return self._batch(rows)
 
-    def cut(self, batch_size: int) -> Iterator["Split"]:
+    def cut(self, batch_size: int, *, first: int = 0, every: int = 1) -> Iterator["Split"]:
         """Batches in the order of the rows, the last one smaller where they do not divide evenly.
 
         Args:
             batch_size: Rows of a batch.
+            first: The number of the first batch that is wanted.
+            every: How many batches further the next one is.
         """
-        for first in range(0, len(self), batch_size):
-            yield self._batch(slice(first, first + batch_size))
+        for start in range(first * batch_size, len(self), every * batch_size):
+            yield self._batch(slice(start, start + batch_size))
 
     def _batch(self, rows: Tensor | slice) -> "Split":
         inputs = _picked(self.inputs, rows)

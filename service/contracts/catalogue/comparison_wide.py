@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from service.contracts.base import SettingValue
 from service.contracts.catalogue.book import Catalogue
+from service.contracts.catalogue.entries import ProblemEntry
 from service.contracts.errors import FieldError
 from service.contracts.schedule import Schedule, ScheduleKind
 from service.contracts.spec import ComparisonSpec, ContenderSpec
+from service.contracts.workers import most
 
 _WITHOUT_EFFECT = "has no effect with schedule: constant; leave it out, or set schedule: cosine"
 
@@ -35,10 +37,32 @@ def schedule_errors(spec: ComparisonSpec) -> Iterator[FieldError]:
 
 
 def worker_errors(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[FieldError]:
-    """More workers than one of the optimizers trains with."""
+    """More workers than one of the optimizers trains with, or than a mini-batch has rows."""
+    wanted = most(spec.workers)
     for contender in spec.contenders:
         entry = catalogue.optimizer(contender.optimizer)
-        most = None if entry is None else entry.max_workers
-        if most is not None and spec.workers > most:
-            message = f"must be <= {most}, the most that {contender.label} trains with"
-            yield FieldError(field="workers", message=f"{message}, got {spec.workers}")
+        limit = None if entry is None else entry.max_workers
+        if limit is not None and wanted > limit:
+            message = f"must be <= {limit}, the most that {contender.label} trains with"
+            yield FieldError(field="workers", message=f"{message}, got {wanted}")
+    for name in spec.problems:
+        problem = catalogue.problem(name)
+        if problem is not None:
+            yield from _row_errors(spec, problem, wanted=wanted)
+
+
+def _row_errors(
+    spec: ComparisonSpec, problem: ProblemEntry, *, wanted: int
+) -> Iterator[FieldError]:
+    """Mini-batches of which some rank would have no row."""
+    rows = min(spec.batch_size or problem.batch_size, problem.training_rows)
+    last = problem.training_rows % rows
+    if wanted > rows:
+        message = f"must be <= {rows}, the rows of a mini-batch of {problem.name}"
+        yield FieldError(field="workers", message=f"{message}, got {wanted}")
+    elif 0 < last < wanted:
+        message = (
+            f"{rows} rows leave {last} of the {problem.training_rows:,} of {problem.name} for the "
+            f"last mini-batch of an epoch, fewer than the {wanted} workers"
+        )
+        yield FieldError(field="batch_size", message=message)

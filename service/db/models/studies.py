@@ -31,6 +31,8 @@ class Study(Base):
     trials: Mapped[int]
     cpus: Mapped[float]
     gpus: Mapped[float]
+    fewest_workers: Mapped[int] = mapped_column(server_default="1")
+    most_workers: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime]
     submitted_at: Mapped[datetime | None]
     last_heartbeat: Mapped[datetime | None]

@@ -167,6 +167,8 @@ def _record(row: Study) -> StudyRecord:
         trials=row.trials,
         cpus=row.cpus,
         gpus=row.gpus,
+        fewest_workers=row.fewest_workers,
+        most_workers=row.most_workers,
         created_at=row.created_at,
         submitted_at=row.submitted_at,
         last_heartbeat=row.last_heartbeat,

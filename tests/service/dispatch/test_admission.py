@@ -19,6 +19,7 @@ def a_study(
     trials: int = 8,
     cpus: float = 1,
     gpus: float = 0,
+    workers: tuple[int, int] = (1, 1),
 ) -> StudyRecord:
     return StudyRecord(
         id=f"a-s{number}",
@@ -36,6 +37,8 @@ def a_study(
         trials=trials,
         cpus=cpus,
         gpus=gpus,
+        fewest_workers=workers[0],
+        most_workers=workers[1],
         created_at=NOW,
         submitted_at=None,
         last_heartbeat=None,
