@@ -4,6 +4,7 @@ import traceback
 from dataclasses import dataclass
 
 import torch
+import torch.distributed as dist
 
 from kbfgs import UnsupportedModelError
 from service.contracts.states import FailureKind
@@ -14,6 +15,8 @@ from workers.plugins import PluginBroken
 MESSAGE_CHARACTERS = 500
 _NO_CPU_MEMORY = "DefaultCPUAllocator: can't allocate memory"
 """How torch says it on the CPU; on CUDA it has an exception of its own."""
+_GLOO = "gloo/transport"
+"""Stands in what gloo says when the process of another rank is gone."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,10 @@ def classify(error: Exception) -> Failure:
             return Failure(FailureKind.DATA_MISSING, str(error)[:MESSAGE_CHARACTERS])
         case PluginBroken():
             return Failure(FailureKind.BUG, str(error)[:MESSAGE_CHARACTERS])
+        case dist.DistError():
+            kind = FailureKind.LOST_WORKER
+        case RuntimeError() if _GLOO in str(error):
+            kind = FailureKind.LOST_WORKER
         case RuntimeError() if _NO_CPU_MEMORY in str(error):
             kind = FailureKind.OUT_OF_MEMORY
         case _:

@@ -1,7 +1,8 @@
-"""A whole comparison in this process, without Ray and without a server."""
+"""A whole comparison on this machine, without Ray and without a server."""
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from service.contracts.event_lines import LOCAL_COMPARISON, LineRefused, parse_e
 from service.contracts.events import EventLine, StudyEnded
 from service.contracts.plan import Plan, PlannedStudy
 from service.contracts.states import ENDED_TRIALS, StudyKind
+from service.contracts.workers import most
 from service.domain import ids, planning, searching, selection
 from service.domain.replay import replay
 from service.domain.results import ComparisonResults, TrialResult, trials_of
@@ -24,6 +26,8 @@ from workers.optimizers import UnknownOptimizer, optimizer_factory
 from workers.plugins import PluginBroken
 from workers.problems import DataMissing, UnknownProblem, build_problem
 from workers.proposals import Points
+from workers.ranks.gang import GangLost
+from workers.ranks.local import LocalRanks, RanksRefused, ranks_here
 from workers.reporting import JsonlReporter
 from workers.spending import Spending
 from workers.trial import Trial
@@ -68,10 +72,11 @@ def _run(plan_path: Path, folder: Path) -> None:
     plan = _read_plan(plan_path)
     _check(plan, plan_path, catalogue)
     chain = _Chain(plan, folder, catalogue)
-    for study in chain.planned:
-        chain.run(study)
-    for problem in plan.spec.problems:
-        chain.run(chain.finals(problem))
+    with closing(chain):
+        for study in chain.planned:
+            chain.run(study)
+        for problem in plan.spec.problems:
+            chain.run(chain.finals(problem))
 
 
 class _Chain:
@@ -79,6 +84,7 @@ class _Chain:
 
     def __init__(self, plan: Plan, folder: Path, catalogue: Catalogue) -> None:
         self._folder, self._catalogue = folder, catalogue
+        self._ranks = LocalRanks()
         folder.mkdir(parents=True, exist_ok=True)
         self._events = folder / "events.jsonl"
         self._plan = self._continued(plan)
@@ -127,9 +133,20 @@ class _Chain:
         reporter.report([StudyEnded(at=datetime.now(UTC), outcome="finished")])
         reporter.close()
 
+    def close(self) -> None:
+        """End the processes that trained."""
+        self._ranks.close()
+
     def _run_trial(self, plan: TrialPlan, agenda: Agenda, kind: StudyKind) -> None:
         folder = self._trial_folder(plan.trial.trial_id)
-        run_trial(Trial(plan, folder), agenda.heard)
+        if most(plan.workers) == 1:
+            run_trial(Trial(plan, folder), agenda.heard)
+        else:
+            try:
+                self._ranks.run(plan, folder, agenda.heard)
+            except GangLost as loss:
+                agenda.lost(plan.trial.trial_id, str(loss))
+                return
         agenda.left(plan.trial.trial_id)
         if kind is StudyKind.TUNING:
             folder.remove()  # a long search would fill the disk; the weights of finals stay
@@ -223,11 +240,12 @@ def _check(plan: Plan, path: Path, catalogue: Catalogue) -> None:
             optimizer_factory(contender.optimizer)
         for name in plan.spec.problems:
             build_problem(name).load(torch.device("cpu"))
+        ranks_here(plan.spec.workers, use_gpu=plan.spec.resources.gpus > 0)
     except SpecRefused as error:
         first = error.errors[0]
         allowed = f" (allowed: {', '.join(first.allowed)})" if first.allowed else ""
         raise RunRefused(f"{path}: {first.field}: {first.message}{allowed}") from error
-    except (DataMissing, PluginBroken, UnknownOptimizer, UnknownProblem) as error:
+    except (DataMissing, PluginBroken, RanksRefused, UnknownOptimizer, UnknownProblem) as error:
         raise RunRefused(f"{path}: {error}") from error
     if not any(study.trials for study in plan.studies):
         raise RunRefused(f"{path} plans no trials")

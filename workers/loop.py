@@ -133,7 +133,7 @@ class TrainingRun:
         self._shared.train()
         order = epoch_order(self._run.seed, self._epoch, len(self._data.train))
         for rows in torch.split(order.to(self._run.device), self._run.batch_size):
-            if self._agreement.cancelled():
+            if self._agreement.stopped():
                 raise Cancelled
             part = part_of(rows, self._ranks)
             self._take_step(self._seen(part.rows), part.weight)

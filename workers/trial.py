@@ -145,7 +145,7 @@ class Trial:
         return self._ended("failed", failure=failure.kind, message=failure.message)
 
     def _saved(self) -> Checkpoint | None:
-        """The checkpoint, unless some rank's is damaged: then the trial begins anew, and says so."""
+        """The checkpoint; where some rank's is damaged the trial begins anew, and says so."""
         saved, damage = None, ""
         try:
             saved = self._checkpoints.load(self._identity, self._settings().device)

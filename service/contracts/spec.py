@@ -186,7 +186,7 @@ class ComparisonSpec(Contract):
 
     @model_validator(mode="after")
     def _a_device_a_rank(self) -> Self:
-        if most(self.workers) > 1 and not self.resources.gpus.is_integer():
+        if most(self.workers) > 1 and self.resources.gpus % 1:
             raise ValueError(
                 f"resources.gpus: must be a whole number where a trial has more than one worker, "
                 f"got {self.resources.gpus:g}: NCCL wants a device for each of them"

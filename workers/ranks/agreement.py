@@ -13,11 +13,11 @@ class Agreement:
 
     Args:
         ranks: Who agrees.
-        cancelled: Whether somebody wants the run to end.
+        stopped: Whether somebody wants the run to stop.
     """
 
-    def __init__(self, ranks: Ranks, cancelled: Callable[[], bool]) -> None:
-        self._ranks, self._cancelled = ranks, cancelled
+    def __init__(self, ranks: Ranks, stopped: Callable[[], bool]) -> None:
+        self._ranks, self._stopped = ranks, stopped
         self._heard = False
 
     def loss(self, own: float) -> float:
@@ -28,11 +28,11 @@ class Agreement:
         """
         if self._ranks.size == 1:
             return own
-        asked = self._ranks.rank == 0 and self._cancelled()
+        asked = self._ranks.rank == 0 and self._stopped()
         total, signs = summed(self._ranks, (own, asked))
         self._heard = signs > 0
         return total / self._ranks.size
 
-    def cancelled(self) -> bool:
-        """Whether to end before the next step."""
-        return self._cancelled() if self._ranks.size == 1 else self._heard
+    def stopped(self) -> bool:
+        """Whether to stop before the next step."""
+        return self._stopped() if self._ranks.size == 1 else self._heard

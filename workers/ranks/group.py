@@ -8,6 +8,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+GLOO, NCCL_TOO = "gloo", "cpu:gloo,cuda:nccl"
+"""The backends of ranks without GPUs, and with one each."""
+
 
 class Group:
     """The ranks of the process group that this process is in.
