@@ -231,11 +231,9 @@ class TrainingRun:
             )
             if not self._agreement.loss(result.loss) <= self._run.divergence_loss:
                 break
-        if self._run.device.type == "cuda" or self._ranks.size > 1:
+        if self._run.device.type == "cuda":
             del shared, optimizer
-            # K-BFGS and its model's hooks refer to each other; a device's memory is short, and a
-            # model under DDP holds buffers for its gradients.
-            gc.collect()
+            gc.collect()  # K-BFGS and its model's hooks refer to each other; memory is short there
 
     def _seen(self, rows: Tensor) -> Split:
         """These training rows as this epoch shows them."""

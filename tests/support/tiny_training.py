@@ -14,6 +14,7 @@ from service.contracts.plan import TrialAssignment
 from workers.context import TrialPlan
 from workers.loop import RunSettings, TrainingRun
 from workers.problems import Problem, Split, Splits
+from workers.ranks import ALONE, Ranks
 
 OPTIMIZERS = tuple(entry.name for entry in built_in().optimizers)
 GOOD_SETTINGS: Mapping[str, Mapping[str, SettingValue]] = {
@@ -138,6 +139,7 @@ def run_of(
     epochs: int = 2,
     bound: float = 1e4,
     cancelled: Callable[[], bool] = lambda: False,
+    ranks: Ranks = ALONE,
     **changed: SettingValue,
 ) -> TrainingRun:
     """A run on the tiny problem or another one, in batches of 20."""
@@ -150,7 +152,7 @@ def run_of(
         divergence_loss=bound,
         device=torch.device("cpu"),
     )
-    return TrainingRun(problem or TinyAutoencoder(), run, cancelled=cancelled)
+    return TrainingRun(problem or TinyAutoencoder(), run, cancelled=cancelled, ranks=ranks)
 
 
 def points_of(events: Iterable[Event]) -> list[MetricPoint]:

@@ -144,18 +144,17 @@ def _serve(orders: Connection, store: str, rank: int, size: int, *, use_gpu: boo
         if rank == 0:
             orders.send(("told", EVENTS.dump_json(tuple(events)).decode()))  # type: ignore[arg-type]
 
-    while True:
-        try:
+    with suppress(EOFError, OSError):  # whoever asked is gone
+        while True:
             plan, folder = orders.recv()
             trial = Trial(
                 TrialPlan.model_validate_json(plan), TrialFolder(Path(folder)), ranks=ranks
             )
-            train(trial, ranks, tell)
+            try:
+                train(trial, ranks, tell)
+            except RankFailed as failure:
+                orders.send(("failed", failure.told))
+                break
             orders.send(("done", ""))
-        except RankFailed as failure:
-            orders.send(("failed", failure.told))
-            break
-        except (EOFError, OSError):  # whoever asked is gone
-            break
     # gloo's threads race with the interpreter's end, and the others must not wait for this one.
     os._exit(0)

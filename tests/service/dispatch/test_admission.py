@@ -135,3 +135,22 @@ def test_a_cluster_without_machines_is_waited_for() -> None:
     admission = admit([a_study(0, cpus=64)], [], a_cluster())
     assert not admission.short, "a head that has just started has no machine yet"
     assert admission.waiting[0][1] == "waiting for the cluster to have a machine"
+
+
+def test_the_ranks_of_a_trial_may_lie_on_several_machines() -> None:
+    assert admit([a_study(0, workers=(3, 3))], [], a_cluster(2, 2)).admitted
+    waiting = admit([a_study(0, workers=(5, 5))], [], a_cluster(2, 2)).waiting
+    assert waiting[0][1] == "each trial needs 5 workers with 1 CPUs each; there is room for 4"
+
+
+def test_trials_take_all_of_their_ranks() -> None:
+    queue = [a_study(number, trials=1, workers=(2, 2)) for number in range(3)]
+    assert len(admit(queue, [], a_cluster(4)).admitted) == 2
+    assert len(admit(queue, [], a_cluster(5)).admitted) == 2
+
+
+def test_an_elastic_trial_starts_with_what_there_is() -> None:
+    elastic = [a_study(number, trials=1, workers=(1, 4)) for number in range(2)]
+    assert len(admit(elastic, [], a_cluster(2)).admitted) == 1
+    assert len(admit(elastic, [], a_cluster(8)).admitted) == 2
+    assert not admit([a_study(0, workers=(3, 4))], [], a_cluster(2)).admitted
