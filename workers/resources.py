@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from service.contracts.plan import StudyAssignment
 from service.contracts.spec import USUAL_STALL_SECONDS
+from service.contracts.workers import most
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,15 @@ class TrialResources:
 
     @classmethod
     def of(cls, assignment: StudyAssignment) -> "TrialResources":
-        """What the trials of this assignment get."""
+        """What the trials of this assignment get.
+
+        Raises:
+            NotImplementedError: For trials over several ranks, which train on one machine so far.
+        """
+        if most(assignment.workers) > 1:
+            raise NotImplementedError(
+                "trials with several workers run by `python -m workers run --local` alone so far"
+            )
         return cls(
             cpus=assignment.cpus,
             gpus=assignment.gpus,
