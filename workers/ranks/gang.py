@@ -82,7 +82,7 @@ class Gang:
         if not failures:
             return
         self.close()
-        found = cause(failures[rank] for rank in sorted(failures) if failures[rank] is not None)
+        found = cause([f for _, f in sorted(failures.items()) if f is not None])
         if found is not None:
             raise found
         silent = [str(rank) for rank, failure in sorted(failures.items()) if failure is None]

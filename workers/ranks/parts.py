@@ -46,7 +46,7 @@ def cut(split: Split, batch_size: int, ranks: Ranks) -> Iterator[tuple[Split, fl
         yield from ((batch, 1.0) for batch in split.cut(batch_size))
         return
     every = torch.arange(len(split), device=split.inputs.device)
-    for rows in every.split(batch_size):
+    for rows in torch.split(every, batch_size):
         part = part_of(rows, ranks)
         yield split.take(part.rows), part.weight
 

@@ -139,8 +139,8 @@ def test_a_cluster_without_machines_is_waited_for() -> None:
 
 def test_the_ranks_of_a_trial_may_lie_on_several_machines() -> None:
     assert admit([a_study(0, workers=(3, 3))], [], a_cluster(2, 2)).admitted
-    waiting = admit([a_study(0, workers=(5, 5))], [], a_cluster(2, 2)).waiting
-    assert waiting[0][1] == "each trial needs 5 workers with 1 CPUs each; there is room for 4"
+    short = admit([a_study(0, workers=(5, 5))], [], a_cluster(2, 2)).short
+    assert short[0][1] == "each trial needs 5 workers with 1 CPUs each; there is room for 4"
 
 
 def test_trials_take_all_of_their_ranks() -> None:
