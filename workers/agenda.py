@@ -162,7 +162,8 @@ class Agenda:
             self._points.hear(event)
         match event:
             case TrialPoint():
-                self._spending.note(event.trial_id, event.point.elapsed_seconds, ranks=1)
+                point = event.point
+                self._spending.note(event.trial_id, point.worker_seconds, ranks=point.ranks)
             case TrialEnded():
                 self._spending.note(event.trial_id, event.worker_seconds, ranks=0)
                 self._ended.add(event.trial_id)

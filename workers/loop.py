@@ -268,6 +268,7 @@ class TrainingRun:
             elapsed_seconds=reading.elapsed,
             process_seconds=process_seconds,
             gradient_evaluations=self._evaluations,
+            ranks=self._ranks.size,
             **figures,
         )
 

@@ -39,6 +39,14 @@ class MetricPoint(Contract):
     validation_accuracy: Share | None = None
     test_accuracy: Share | None = None
 
+    ranks: Annotated[int, Field(ge=1)] = 1
+    """How many processes trained and measured."""
+
+    @property
+    def worker_seconds(self) -> float:
+        """What the trial has cost so far."""
+        return self.elapsed_seconds * self.ranks
+
     def value(self, metric: Metric) -> float | None:
         """The figure of that name; None where it is not finite or not measured."""
         figure: float | None = getattr(self, metric)

@@ -188,7 +188,7 @@ class Ingest:
             best_loss=best,
             final_loss=loss,
             training_seconds=point.training_seconds,
-            worker_seconds=before.worker_seconds if ended else point.elapsed_seconds,
+            worker_seconds=before.worker_seconds if ended else point.worker_seconds,
         )
 
 

@@ -46,11 +46,11 @@ class Study:
         plan = self.agenda.begin()
         return plan and plan.trial.trial_id
 
-    def trained(self, trial_id: str, seconds: float, *, epoch: int = 1) -> None:
+    def trained(self, trial_id: str, seconds: float, *, epoch: int = 1, ranks: int = 1) -> None:
         """The trial tells of an epoch, `seconds` after its own beginning."""
         point = MetricPoint(
             epoch=epoch, step=epoch, training_seconds=seconds, elapsed_seconds=seconds,
-            process_seconds=seconds, gradient_evaluations=epoch, train_loss=1.0,
+            process_seconds=seconds, gradient_evaluations=epoch, train_loss=1.0, ranks=ranks,
         )  # fmt: skip
         self.agenda.heard([TrialPoint(trial_id=trial_id, point=point)])
 
@@ -175,6 +175,18 @@ def test_what_a_stopped_trial_still_says_does_not_count() -> None:
     study.end("t0")
     assert len(study.told) == told
     assert study.agenda.is_over
+
+
+def test_every_rank_of_a_trial_costs() -> None:
+    study = Study(trials=1, budget=10.0)
+    study.begin()
+    study.trained("t0", 3.0, ranks=2)
+    study.now += 1.5
+    assert not study.halted
+    study.now += 0.6
+    study.agenda.check()
+    assert study.halted == ["t0"]
+    assert study.ends["t0"].worker_seconds == pytest.approx(10.2)
 
 
 def test_what_earlier_attempts_spent_counts() -> None:

@@ -63,7 +63,7 @@ class Gang:
         """The processes, in the order of their ranks."""
         return [process.pid for process in self._processes]
 
-    def train(self, plan: TrialPlan, folder: Path, tell: Tell) -> None:
+    def train(self, plan: TrialPlan, folder: TrialFolder, tell: Tell) -> None:
         """Train a trial to its end; after an exception the gang is closed.
 
         Args:
@@ -77,7 +77,7 @@ class Gang:
         """
         with suppress(OSError):  # one that is gone shows itself by its silence
             for connection in self._connections:
-                connection.send((plan.model_dump_json(), str(folder)))
+                connection.send((plan.model_dump_json(), str(folder.path)))
         failures = self._hear(tell)
         if not failures:
             return

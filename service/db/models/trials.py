@@ -86,5 +86,6 @@ class Point(Base):
     train_accuracy: Mapped[float | None]
     validation_accuracy: Mapped[float | None]
     test_accuracy: Mapped[float | None]
+    ranks: Mapped[int] = mapped_column(server_default="1")
 
     __table_args__ = ({"sqlite_with_rowid": False},)

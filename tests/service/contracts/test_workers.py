@@ -6,7 +6,8 @@ from service.contracts.catalogue import built_in
 from service.contracts.plan import Plan, StudyAssignment
 from service.contracts.workers import ElasticWorkers, fewest, most
 from service.domain.errors import InvalidSpec
-from service.domain.planning import plan, preview, read_spec, study_assignment
+from service.domain.planning import plan, read_spec, study_assignment
+from service.domain.previews import preview
 
 DOCUMENT = {
     "name": "several ranks",

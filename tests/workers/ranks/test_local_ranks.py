@@ -11,6 +11,8 @@ from service.contracts.events import TrialEnded, TrialPoint, TrialStarted
 from service.contracts.states import FailureKind
 from service.contracts.workers import ElasticWorkers
 from tests.support.tiny_training import losses_of, trial_plan
+from workers.context import TrialFolder
+from workers.ranks.gang import GangLost
 from workers.ranks.local import LocalRanks, RanksRefused, ranks_here
 
 
@@ -38,7 +40,7 @@ def a_plan(number, optimizer="kbfgs", **changed):
 @pytest.mark.training
 def test_a_killed_rank_is_replaced_and_nothing_is_lost(tmp_path):
     ranks, undisturbed, disturbed, refused = LocalRanks(), [], [], []
-    ranks.run(a_plan(0), tmp_path / "t0", undisturbed.extend)
+    ranks.run(a_plan(0), TrialFolder(tmp_path / "t0"), undisturbed.extend)
     pids = ranks._gang.pids
     killed = []
 
@@ -49,8 +51,9 @@ def test_a_killed_rank_is_replaced_and_nothing_is_lost(tmp_path):
             os.kill(pids[1], signal.SIGKILL)
 
     longer = a_plan(0, epochs=20)
-    ranks.run(longer, tmp_path / "t1", kill_one_at_the_first_epoch)
-    assert killed
+    with pytest.raises(GangLost, match="rank 1 of 2 is gone"):
+        ranks.run(longer, TrialFolder(tmp_path / "t1"), kill_one_at_the_first_epoch)
+    ranks.run(longer, TrialFolder(tmp_path / "t1"), disturbed.extend)
     assert not set(pids) & set(ranks._gang.pids)
     starts = [event.resumed_from_epoch for event in disturbed if isinstance(event, TrialStarted)]
     assert len(starts) == 2
@@ -61,7 +64,7 @@ def test_a_killed_rank_is_replaced_and_nothing_is_lost(tmp_path):
     ends = Counter(event.outcome for event in disturbed if isinstance(event, TrialEnded))
     assert ends == {"finished": 1}
 
-    ranks.run(a_plan(2, "adam", lr=-1.0), tmp_path / "t2", refused.extend)
+    ranks.run(a_plan(2, "adam", lr=-1.0), TrialFolder(tmp_path / "t2"), refused.extend)
     assert refused[-1].failure is FailureKind.BAD_SETTING
     ranks.close()
     assert not [child for child in psutil.Process().children() if child.pid in pids]

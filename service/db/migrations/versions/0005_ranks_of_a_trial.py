@@ -1,4 +1,4 @@
-"""Studies know how many ranks train each of their trials."""
+"""Studies and points know how many ranks train a trial."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,14 +8,14 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-COLUMNS = ("fewest_workers", "most_workers")
+COLUMNS = (("studies", "fewest_workers"), ("studies", "most_workers"), ("points", "ranks"))
 
 
 def upgrade() -> None:
-    for name in COLUMNS:
-        op.add_column("studies", sa.Column(name, sa.Integer(), nullable=False, server_default="1"))
+    for table, name in COLUMNS:
+        op.add_column(table, sa.Column(name, sa.Integer(), nullable=False, server_default="1"))
 
 
 def downgrade() -> None:
-    for name in reversed(COLUMNS):
-        op.drop_column("studies", name)
+    for table, name in reversed(COLUMNS):
+        op.drop_column(table, name)
