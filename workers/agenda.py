@@ -69,6 +69,10 @@ class Agenda:
         """Whether no trial waits or runs."""
         return not self._waiting and not self._running
 
+    def has_ended(self, trial_id: str) -> bool:
+        """Whether the trial's end was told, so that it will not begin again."""
+        return trial_id in self._ended
+
     def begin(self) -> TrialPlan | None:
         """The next trial, which counts as running from now on; None where none may begin yet."""
         if self._spending.is_over:

@@ -139,16 +139,15 @@ class _Chain:
 
     def _run_trial(self, plan: TrialPlan, agenda: Agenda, kind: StudyKind) -> None:
         folder = self._trial_folder(plan.trial.trial_id)
-        if most(plan.workers) == 1:
-            run_trial(Trial(plan, folder), agenda.heard)
-        else:
-            try:
+        try:
+            if most(plan.workers) == 1:
+                run_trial(Trial(plan, folder), agenda.heard)
+            else:
                 self._ranks.run(plan, folder, agenda.heard)
-            except GangLost as loss:
-                agenda.lost(plan.trial.trial_id, str(loss))
-                return
-        agenda.left(plan.trial.trial_id)
-        if kind is StudyKind.TUNING:
+            agenda.left(plan.trial.trial_id)
+        except GangLost as loss:
+            agenda.lost(plan.trial.trial_id, str(loss))
+        if kind is StudyKind.TUNING and agenda.has_ended(plan.trial.trial_id):
             folder.remove()  # a long search would fill the disk; the weights of finals stay
 
     def _trial_folder(self, trial_id: str) -> TrialFolder:

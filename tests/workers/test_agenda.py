@@ -138,7 +138,7 @@ def test_of_the_failures_that_a_trial_tells_of_a_lost_worker_alone_is_not_final(
     study.begin()
     study.end("t0", outcome="failed", failure=failure, message="why")
     again = failure is FailureKind.LOST_WORKER
-    assert study.agenda.is_over == (not again)
+    assert study.agenda.is_over == study.agenda.has_ended("t0") == (not again)
     assert bool(study.ends) == (not again)
 
 
@@ -186,6 +186,18 @@ def test_every_rank_of_a_trial_costs() -> None:
     study.now += 0.6
     study.agenda.check()
     assert study.halted == ["t0"]
+    assert study.ends["t0"].worker_seconds == pytest.approx(10.2)
+
+
+def test_each_rank_of_a_trial_spends() -> None:
+    study = Study(budget=10.0)
+    study.begin()
+    study.trained("t0", 4.0, ranks=2)
+    study.now += 0.9
+    study.agenda.check()
+    assert study.ends == {}
+    study.now += 0.2
+    study.agenda.check()
     assert study.ends["t0"].worker_seconds == pytest.approx(10.2)
 
 
