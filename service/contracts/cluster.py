@@ -38,8 +38,10 @@ class QueueEntry(Contract):
     """Why it waits; empty where it runs or has not been looked at yet."""
     attempt: int
     trials: int
+    workers: int
+    """Workers of a trial, at most."""
     cpus: float
-    """CPUs of one trial."""
+    """CPUs of one worker."""
     gpus: float
     since: datetime
     """When it was submitted or, where it waits, created."""

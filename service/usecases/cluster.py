@@ -64,6 +64,7 @@ def _entries(unit: UnitOfWork, studies: Sequence[StudyRecord]) -> tuple[QueueEnt
             reason=study.reason,
             attempt=study.attempt,
             trials=study.trials,
+            workers=study.most_workers,
             cpus=study.cpus,
             gpus=study.gpus,
             since=study.submitted_at or study.created_at,

@@ -57,4 +57,5 @@ def test_the_queue_says_what_runs_and_why_the_rest_waits(plane: ControlPlane) ->
     assert (running.comparison_id, running.comparison) == (comparison_id, "two against each other")
     assert running.state is StudyState.SUBMITTED
     assert waiting.reason == "waiting for the studies that run now"
-    assert (waiting.trials, waiting.cpus, waiting.gpus, view.waiting_in_all) == (2, 1, 0, 1)
+    assert (waiting.trials, waiting.workers, waiting.cpus, waiting.gpus) == (2, 1, 1, 0)
+    assert view.waiting_in_all == 1
