@@ -210,6 +210,15 @@ def test_resumed_before_it_has_stopped_it_starts_over_once_it_has(plane: Control
     assert driver.assignment.attempt == 1
 
 
+def test_a_dispatcher_that_died_in_between_ends_what_was_to_be_paused(plane: ControlPlane) -> None:
+    comparison_id, driver = begun(plane)
+    plane.service.control.pause(comparison_id, actor=PERSON)
+    plane.restart_dispatcher()
+    plane.wait(2)
+    assert plane.cluster.stopped == [f"study-{driver.study_id}-1"]
+    assert plane.states(comparison_id) == ["paused", "paused"]
+
+
 def test_a_paused_trial_waits_while_its_study_goes_on_without_it(plane: ControlPlane) -> None:
     comparison_id, driver = begun(plane, contenders=[{"optimizer": "adam"}])
     held, other = named(driver, 0), named(driver, 1)

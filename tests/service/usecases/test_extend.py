@@ -196,3 +196,16 @@ def test_what_was_cancelled_and_what_is_paused_is_not_extended(plane: ControlPla
         verb(comparison_id, actor=PERSON)
         with pytest.raises(TransitionRefused, match=r"paused|cancelled"):
             extend(plane, comparison_id, seeds=3)
+
+
+def test_a_trial_that_its_search_stopped_early_stays_as_it_is(plane: ControlPlane) -> None:
+    comparison_id = plane.submit(tuning={"trials": 2, "asha": {}})
+    plane.tick()
+    driver = plane.driver()
+    stopped, kept = (trial.trial_id for trial in driver.assignment.trials)
+    driver.send(*driver.trial(stopped, outcome="stopped"), *driver.trial(kept), driver.done())
+    run_to_the_end(plane, comparison_id)
+    extend(plane, comparison_id, epochs=5)
+    run_to_the_end(plane, comparison_id)
+    epochs = {trial.id: trial.epochs_done for trial in plane.service.trials.of(comparison_id)}
+    assert (epochs[stopped], epochs[kept]) == (3, 5)
