@@ -33,7 +33,7 @@ class Diverged(Exception):
 
 
 class Cancelled(Exception):
-    """Somebody cancelled the trial."""
+    """Somebody cancelled or paused the trial: the epoch that it had begun is dropped."""
 
 
 class BadSetting(Exception):
@@ -128,7 +128,7 @@ class TrainingRun:
 
         Raises:
             Diverged: At the first mini-batch whose loss is not finite or above the bound.
-            Cancelled: Before the next step, once the trial was cancelled.
+            Cancelled: Before the next step, once the trial was cancelled or paused.
         """
         self._shared.train()
         order = epoch_order(self._run.seed, self._epoch, len(self._data.train))
