@@ -1,7 +1,6 @@
 """The trials of a study under Ray Tune: an agenda says which one begins, actors are used again."""
 
 import logging
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +47,7 @@ def run_trials(
         return
     link = _Link(agenda)
     tune.Tuner(
-        TrialTrainable,
+        TrialTrainable if resources.ranks == 1 else _gang(),
         param_space={
             "storage": str(storage),
             "logs": str(logs),
@@ -59,8 +58,8 @@ def run_trials(
         tune_config=tune.TuneConfig(
             search_alg=_Source(link),
             num_samples=-1,
-            max_concurrent_trials=_at_once(resources),
-            reuse_actors=True,
+            max_concurrent_trials=resources.at_once(ray.cluster_resources()),
+            reuse_actors=resources.ranks == 1,
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
         run_config=tune.RunConfig(
@@ -100,15 +99,11 @@ def connect() -> None:
     ray.init(address=address, logging_level=logging.WARNING)
 
 
-def _at_once(resources: TrialResources) -> int:
-    """How many trials fit the cluster, or one where nothing may run beside it."""
-    if resources.exclusive:
-        return 1
-    cluster: dict[str, float] = ray.cluster_resources()
-    fitting = [cluster.get("CPU", 0.0) / resources.cpus]
-    if resources.gpus > 0:
-        fitting.append(cluster.get("GPU", 0.0) / resources.gpus)
-    return max(1, math.floor(min(fitting)))
+def _gang() -> Any:
+    """What trains trials over several ranks; it needs Ray Train, and that torch, so only then."""
+    from workers.gang_trainable import CONTROL_BYTES, train_gang
+
+    return tune.with_resources(train_gang, tune.PlacementGroupFactory([{"memory": CONTROL_BYTES}]))
 
 
 class _Link:
