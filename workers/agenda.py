@@ -30,8 +30,8 @@ class Agenda:
 
     Whoever runs the trials asks :meth:`begin` for the next one, hands every event to
     :meth:`heard`, and says of each trial that its process is done with it (:meth:`left`) or was
-    lost (:meth:`lost`). Trials begin in their order. One whose process died begins again after
-    a pause, which doubles; other failures are final.
+    lost (:meth:`lost`). Trials begin in their order, which a search that learns depends on. One
+    whose process died is the next to begin, after a pause that doubles; other failures are final.
 
     Args:
         trials: What to run.
@@ -77,12 +77,9 @@ class Agenda:
         """The next trial, which counts as running from now on; None where none may begin yet."""
         if self._spending.is_over:
             self._give_up_waiting()
-        now = self._clock()
-        ready = (p for p in self._waiting if self._not_before.get(p.trial.trial_id, now) <= now)
-        if (following := next(ready, None)) is None:
+        if not self._waiting or self.pause_seconds() > 0:
             return None
-        self._waiting.remove(following)
-        plan = self._with_its_point(following)
+        plan = self._with_its_point(self._waiting.pop(0))
         self._running[plan.trial.trial_id] = plan
         return plan
 
@@ -97,10 +94,11 @@ class Agenda:
         return plan.model_copy(update={"trial": trial.model_copy(update={"settings": settings})})
 
     def pause_seconds(self) -> float:
-        """How long nothing will begin, where nothing runs either."""
-        now = self._clock()
-        begins = [self._not_before.get(plan.trial.trial_id, now) for plan in self._waiting]
-        return max(min(begins, default=now) - now, 0.0)
+        """How long the next trial waits yet; no other begins in its place."""
+        if not self._waiting:
+            return 0.0
+        first = self._not_before.get(self._waiting[0].trial.trial_id, 0.0)
+        return max(first - self._clock(), 0.0)
 
     def heard(self, events: Sequence[Event]) -> None:
         """Take what a trial says, up to where it is stopped; then look at the budget."""
