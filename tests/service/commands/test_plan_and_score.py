@@ -39,7 +39,7 @@ def planned(folder: Path, capsys: pytest.CaptureFixture[str]) -> Plan:
 
 def a_run(folder: Path, planned: Plan) -> None:
     """Write what a local run leaves: K-BFGS reaches 50 in 1 + s/100 epochs of 1 s, Adam in 2."""
-    chosen = {"kbfgs": planned.studies[0].trials[0].point, "adam": {"lr": 0.01}}
+    chosen = {study.contender: study.trials[0].point for study in planned.studies}
     finals = plan_finals(
         planned.spec, PROBLEM, chosen, planned.seeds, study_number=2, first_trial_number=4
     )
