@@ -63,7 +63,7 @@ _STUDY: Mapping[StudyState, frozenset[StudyState]] = {
     StudyState.PAUSING: frozenset({StudyState.PAUSED, StudyState.QUEUED, StudyState.CANCELLING}),
     StudyState.PAUSED: frozenset({StudyState.QUEUED, StudyState.CANCELLED}),
     **dict.fromkeys(ENDED_STUDIES, frozenset({StudyState.QUEUED})),  # extended
-    StudyState.CANCELLING: frozenset({StudyState.CANCELLED}),
+    StudyState.CANCELLING: frozenset({StudyState.CANCELLED, StudyState.PAUSING}),  # extended
 }
 
 _TRIAL: Mapping[TrialState, frozenset[TrialState]] = {

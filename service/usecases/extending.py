@@ -21,8 +21,8 @@ from service.usecases.ledger import Ledger
 from service.usecases.queueing import new_trials
 
 _EXTENSIBLE = (ComparisonState.QUEUED, ComparisonState.RUNNING, ComparisonState.FINISHED)
-_LIVE = (StudyState.SUBMITTED, StudyState.RUNNING)
-_TO_COME = (StudyState.QUEUED, StudyState.PAUSING, StudyState.CANCELLING)
+_LIVE = (StudyState.SUBMITTED, StudyState.RUNNING, StudyState.CANCELLING)
+_TO_COME = (StudyState.QUEUED, StudyState.PAUSING)
 """A driver that knows the longer study will follow, or none at all."""
 
 

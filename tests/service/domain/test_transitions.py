@@ -28,7 +28,7 @@ STUDY = {
     "running": "finished failed queued pausing paused cancelling",
     "pausing": "paused queued cancelling",
     "paused": "queued cancelled",
-    "cancelling": "cancelled",
+    "cancelling": "cancelled pausing",
     **dict.fromkeys(("finished", "failed", "cancelled"), "queued"),
 }
 TRIAL = {

@@ -106,6 +106,26 @@ def test_a_running_search_starts_anew_with_what_it_has_more(plane: ControlPlane)
     }
 
 
+def test_a_search_whose_last_trial_was_cancelled_goes_on_when_it_is_extended(
+    plane: ControlPlane,
+) -> None:
+    comparison_id = plane.submit(tuning={"trials": 4})
+    plane.tick()
+    driver = plane.driver()
+    *done, last = (trial.trial_id for trial in driver.assignment.trials)
+    for trial_id in done:
+        driver.send(*driver.trial(trial_id))
+    plane.service.control.cancel_trial(last, actor=PERSON)
+    assert plane.states(comparison_id)[0] == "cancelling"
+    extend(plane, comparison_id, epochs=5)
+    assert plane.states(comparison_id)[0] == "pausing"
+    plane.wait(2)
+    run_to_the_end(plane, comparison_id)
+    first = plane.service.trials.of(comparison_id)[:4]
+    states = [(trial.state.value, trial.epochs_done) for trial in first]
+    assert states == [("finished", 5)] * 3 + [("cancelled", 0)]
+
+
 def test_finals_that_run_end_first_and_then_get_what_they_lack(plane: ControlPlane) -> None:
     comparison_id = plane.submit()
     for _ in range(2):
