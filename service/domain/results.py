@@ -44,6 +44,8 @@ class ComparisonResults:
     """Whether nothing more will come; otherwise the report is interim."""
     cancelled: tuple[str, ...] = ()
     """Contenders that were cancelled: what they measured is shown and decides nothing."""
+    decided_before: bool = False
+    """Whether it had a verdict once, and was extended since."""
 
     @property
     def plugins(self) -> tuple[str, ...]:

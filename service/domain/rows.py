@@ -318,15 +318,11 @@ class ReportRows(Protocol):
     """The final reports."""
 
     def get(self, comparison_id: str) -> Report | None:
-        """The final report of a comparison, once there is one."""
+        """The latest final report of a comparison, once there is one."""
         ...
 
     def put(self, report: Report) -> None:
-        """Store a final report."""
-        ...
-
-    def drop(self, comparison_id: str) -> None:
-        """Forget the final report of a comparison that goes on."""
+        """Store a final report, in the place of one from before an extension."""
         ...
 
 

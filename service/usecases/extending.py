@@ -55,7 +55,6 @@ def extend(
     ledger.remark(comparison, f"extended by {actor}: {changed}")
     _extend_searches(unit, ledger, replace(comparison, spec=spec, seeds=seeds), catalogue)
     if comparison.state is ComparisonState.FINISHED:
-        unit.reports.drop(comparison.id)
         unit.comparisons.set_verdict(comparison.id, None)
         ledger.comparison(comparison, ComparisonState.RUNNING)
 

@@ -6,6 +6,7 @@ from threading import Lock
 
 from service.contracts.catalogue import Catalogue
 from service.contracts.report import Report
+from service.contracts.states import ENDED_COMPARISONS, ComparisonState
 from service.domain.errors import NotFound
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import ComparisonRecord
@@ -55,15 +56,18 @@ class Reports:
     def report(self, comparison_id: str) -> Report:
         """The report of a comparison; interim while runs are missing.
 
-        An interim report is made once for each change and each point of its comparison.
+        Where an extension came to no report, that is the one from before it, which says so. An
+        interim one is made once for each change and each point of its comparison.
 
         Raises:
             NotFound: Where there is no such comparison.
         """
         with self.units.read() as unit:
-            if stored := unit.reports.get(comparison_id):
-                return stored
             comparison = _found(unit, comparison_id)
+            if comparison.state in ENDED_COMPARISONS and (
+                stored := unit.reports.get(comparison_id)
+            ):
+                return _as_it_stands(stored, comparison)
             stamp = (comparison.last_change, *unit.trials.stamp(comparison_id))
             if kept := self._interim.get(comparison_id, stamp):
                 return kept
@@ -85,6 +89,17 @@ class Reports:
             comparison = _found(unit, comparison_id)
             results = read_results(unit, comparison, complete=report.status == "final")
         return render_html(report, current(results, self.catalogue))
+
+
+def _as_it_stands(stored: Report, comparison: ComparisonRecord) -> Report:
+    """The stored report; where an extension came to none, marked as the one from before it."""
+    if comparison.state is ComparisonState.FINISHED:
+        return stored
+    warning = (
+        "this report is from before the comparison was extended, which came to no verdict: "
+        f"{comparison.reason}"
+    )
+    return stored.model_copy(update={"warnings": (warning, *stored.warnings)})
 
 
 def _found(unit: UnitOfWork, comparison_id: str) -> ComparisonRecord:

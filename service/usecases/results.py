@@ -45,4 +45,5 @@ def read_results(
         trials=tuple(result(trial) for trial in trials),
         complete=complete,
         cancelled=comparison.cancelled,
+        decided_before=unit.reports.get(comparison.id) is not None,
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.contracts.plan import Seeds
@@ -165,23 +165,18 @@ class Reports:
     session: Session
 
     def get(self, comparison_id: str) -> Report | None:
-        """The final report of a comparison, once there is one."""
+        """The latest final report of a comparison, once there is one."""
         row = self.session.get(FinalReport, comparison_id)
         return Report.model_validate(row.body) if row else None
 
     def put(self, report: Report) -> None:
-        """Store a final report."""
-        self.session.execute(
-            insert(FinalReport).values(
-                comparison_id=report.comparison_id,
-                created_at=report.generated_at,
-                body=report.model_dump(mode="json"),
-            )
+        """Store a final report, in the place of one from before an extension."""
+        row = FinalReport(
+            comparison_id=report.comparison_id,
+            created_at=report.generated_at,
+            body=report.model_dump(mode="json"),
         )
-
-    def drop(self, comparison_id: str) -> None:
-        """Forget the final report of a comparison that goes on."""
-        self.session.execute(delete(FinalReport).where(FinalReport.comparison_id == comparison_id))
+        self.session.merge(row)
 
 
 def _record(row: Comparison) -> ComparisonRecord:

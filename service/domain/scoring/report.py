@@ -1,7 +1,7 @@
 """The report of a comparison from its trials: every figure, test and sentence."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from service.contracts.catalogue import Catalogue
@@ -43,7 +43,6 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
     """
     results = current(results, catalogue)
     spec = results.spec
-    warning = seeds_warning(spec)
     return Report(
         comparison_id=results.comparison_id,
         name=spec.name,
@@ -53,8 +52,16 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
         minimum_seeds=minimum_seeds(len(spec.contenders)),
         problems=tuple(_problem_report(results, catalogue, name) for name in spec.problems),
         plugins=results.plugins,
-        warnings=(warning,) if warning else (),
+        warnings=tuple(_warnings(results)),
     )
+
+
+def _warnings(results: ComparisonResults) -> Iterator[str]:
+    """What holds of every problem."""
+    if warning := seeds_warning(results.spec):
+        yield warning
+    if results.decided_before:
+        yield "extended after a verdict: no p is corrected for that second look"
 
 
 def _problem_report(

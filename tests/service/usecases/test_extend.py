@@ -53,6 +53,44 @@ def test_more_seeds_of_a_finished_comparison_run_alone(plane_on_both: ControlPla
     assert {entry.runs for entry in report.problems[0].contenders} == {3}
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_an_extension_that_is_cancelled_leaves_the_report_from_before_it(
+    plane: ControlPlane, again: bool
+) -> None:
+    comparison_id = plane.submit()
+    run_to_the_end(plane, comparison_id)
+    before = plane.service.reports.report(comparison_id)
+    if again:
+        extend(plane, comparison_id, seeds=3)
+        run_to_the_end(plane, comparison_id)
+        before = plane.service.reports.report(comparison_id)
+    extend(plane, comparison_id, epochs=5)
+    assert plane.service.reports.report(comparison_id).status == "interim"
+    plane.service.control.cancel(comparison_id, actor=PERSON)
+    after = plane.service.reports.report(comparison_id)
+    assert (after.status, after.problems) == ("final", before.problems)
+    mark, *others = after.warnings
+    assert "from before the comparison was extended" in mark
+    assert mark.endswith("cancelled by ada")
+    assert tuple(others) == before.warnings
+    assert mark in plane.service.reports.html(comparison_id)
+
+
+def test_an_extension_after_a_verdict_is_a_second_look_that_the_report_tells_of(
+    plane: ControlPlane,
+) -> None:
+    comparison_id = plane.submit()
+    extend(plane, comparison_id, seeds=3)
+    run_to_the_end(plane, comparison_id)
+    warning = "extended after a verdict: no p is corrected for that second look"
+    assert warning not in plane.service.reports.report(comparison_id).warnings
+    for seeds in (4, 5):
+        extend(plane, comparison_id, seeds=seeds)
+        assert warning in plane.service.reports.report(comparison_id).warnings
+        run_to_the_end(plane, comparison_id)
+        assert warning in plane.service.reports.report(comparison_id).warnings
+
+
 def test_more_points_keep_those_before_and_may_choose_another(plane: ControlPlane) -> None:
     comparison_id = plane.submit()
     run_to_the_end(plane, comparison_id)
