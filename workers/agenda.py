@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Literal
 
 from service.contracts.events import Event, StudyEnded, TrialEnded, TrialPoint, TrialProposed
@@ -101,13 +102,20 @@ class Agenda:
         return max(first - self._clock(), 0.0)
 
     def heard(self, events: Sequence[Event]) -> None:
-        """Take what a trial says, up to where it is stopped; then look at the budget."""
+        """Take what a trial says, up to where it is stopped; then look at the budget.
+
+        A point after which the trial ended by itself stops nothing: what diverged has diverged.
+        """
         told: list[Event] = []
-        for event in filter(self._counts, events):
+        for event, following in zip_longest(events, events[1:]):
+            if not self._counts(event):
+                continue
             self._note(event)
             told.append(event)
-            if isinstance(event, TrialPoint) and (reason := self._halving.judge(event)):
-                told.append(self._end(event.trial_id, "stopped", reason))
+            if isinstance(event, TrialPoint):
+                reason = self._halving.judge(event)
+                if reason and not _ends(event, following):
+                    told.append(self._end(event.trial_id, "stopped", reason))
         self._say(told)
         self.check()
 
@@ -204,6 +212,11 @@ class Agenda:
         )
         self._note(event)
         return event
+
+
+def _ends(point: TrialPoint, following: Event | None) -> bool:
+    """Whether a trial ended by itself with this point."""
+    return isinstance(following, TrialEnded) and following.trial_id == point.trial_id
 
 
 def _failure(report: str) -> FailureKind:

@@ -95,14 +95,11 @@ def _proposals(
 
 
 def _passed(trial: TrialResult, rungs: Sequence[int], metric: Metric) -> dict[int, float | None]:
-    """The trial's losses at the rungs that it is past; where it stands it is still to be judged."""
-    last = trial.points[-1].epoch if trial.points else 0
-    ended = trial.state in ENDED_TRIALS
-    return {
-        point.epoch: point.value(metric)
-        for point in trial.points
-        if point.epoch in rungs and (ended or point.epoch < last)
-    }
+    """The trial's losses at the rungs that it has come to, at each of which it was judged.
+
+    A point is told together with the end that it leads to, so a trial that has not ended may go on.
+    """
+    return {point.epoch: point.value(metric) for point in trial.points if point.epoch in rungs}
 
 
 def _tried(trials: Sequence[TrialResult], metric: Metric, comparison_id: str) -> Iterator[Tried]:

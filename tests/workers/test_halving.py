@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -89,6 +90,30 @@ def test_decisions_do_not_depend_on_how_events_are_batched(
     assert batched[0][1][-1] == "finished", "the first of them is never stopped"
 
 
+def test_what_diverges_at_a_rung_has_diverged() -> None:
+    told: list[Event] = []
+    agenda = Agenda(
+        [trial_plan(trial_id=name) for name in ("t0", "t1")],
+        tell=told.extend,
+        halt=lambda trial_id: None,
+        halving=Halving(rungs(t9={1: 1.0})),
+    )
+    agenda.begin()
+    agenda.heard([point("t0", 1, 1e9), end("t0", "diverged")])
+    assert [event.outcome for event in told if isinstance(event, TrialEnded)] == ["diverged"]
+    agenda.begin()
+    agenda.heard([point("t1", 1, 1e8)])
+    assert isinstance(told[-1], TrialEnded)
+    assert told[-1].outcome == "stopped"
+    assert "1 of the 2 trials" in told[-1].message
+
+
+def end(name: str, outcome: Literal["finished", "diverged"]) -> TrialEnded:
+    return TrialEnded(
+        trial_id=name, number=1, at=datetime.now(UTC), outcome=outcome, worker_seconds=5
+    )
+
+
 def searched(
     curves: list[list[float]], data: st.DataObject | None
 ) -> list[tuple[str, list[object]]]:
@@ -105,11 +130,7 @@ def searched(
         assert plan is not None
         name = plan.trial.trial_id
         events: list[Event] = [point(name, epoch, loss) for epoch, loss in enumerate(curve)]
-        events.append(
-            TrialEnded(
-                trial_id=name, number=1, at=datetime.now(UTC), outcome="finished", worker_seconds=5
-            )
-        )
+        events.append(end(name, "finished"))
         while events:
             size = data.draw(st.integers(1, len(events))) if data else 1
             agenda.heard(events[:size])
