@@ -11,7 +11,7 @@ from service.dispatch.reconcile import Reconciler
 from service.dispatch.sweep import Sweeper
 from service.domain.errors import StorageUnavailable
 from service.domain.ports import Clock, JobRunner, RunnerUnreachable
-from service.domain.records import Capacity
+from service.domain.records import Capacity, Machine
 from service.usecases.progress import Progress
 from service.usecases.queue import Queue
 
@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 _CAPACITY_EVERY = 5.0
 """Seconds between two snapshots of the cluster."""
+_SETTLED_AFTER = 30.0
+"""Seconds without a change of machines, until a study is refused for want of one: they come one
+after another when a cluster starts."""
 _TRIES = 3
 """How often in a row a comparison's next step may fail; then the comparison has failed."""
 
@@ -37,6 +40,8 @@ class Dispatcher:
     monotonic: Callable[[], float] = time.monotonic
     _capacity: Capacity | None = None
     _measured: float = float("-inf")
+    _machines: frozenset[Machine] = frozenset()
+    _settling: float = float("-inf")
     _advanced: dict[str, int] = field(default_factory=dict)
     _failures: dict[str, int] = field(default_factory=dict)
     _unreachable: str = ""
@@ -103,6 +108,8 @@ class Dispatcher:
         if self._capacity is None or not known or now - self._measured >= _CAPACITY_EVERY:
             self._capacity = self.runner.capacity()
             self._measured = now
+            if self._capacity.machines != self._machines:
+                self._machines, self._settling = self._capacity.machines, now
             self.queue.note_capacity(self._capacity)
         return self._capacity
 
@@ -115,8 +122,12 @@ class Dispatcher:
         admission = admit(self.queue.queued(), self.queue.live(), capacity)
         for study, reason in admission.waiting:
             self.queue.waits(study, reason)
+        settled = self.monotonic() - self._settling >= _SETTLED_AFTER
         for study, reason in admission.short:
-            self.queue.falls_short(study, reason)
+            if settled:
+                self.queue.falls_short(study, reason)
+            else:
+                self.queue.waits(study, f"waiting for a larger machine: {reason}")
         for study in admission.admitted:
             claimed = self.queue.claim(study)
             if claimed is not None:

@@ -214,6 +214,10 @@ class KeyRecord:
         return Actor(name=self.name, role=self.role, key_id=self.id)
 
 
+Machine = tuple[str, float, float]
+"""What stays of a node while it is there: its id, CPUs and GPUs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A machine of the cluster."""
@@ -243,6 +247,11 @@ class Capacity:
     """The machines that are alive."""
     message: str = ""
     """Why it does not answer; empty where it does."""
+
+    @property
+    def machines(self) -> frozenset[Machine]:
+        """The nodes, whatever is free of them."""
+        return frozenset((node.id, node.cpus, node.gpus) for node in self.nodes)
 
     @property
     def cpus(self) -> float:
