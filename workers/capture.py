@@ -32,7 +32,7 @@ class Capture:
     file cannot be written, what is printed goes where it went before.
 
     Args:
-        path: The file, without its suffix; another attempt's words in it are kept.
+        path: The file, without its suffix; a restarted trial's words in it are kept.
         bound: Bytes that it may have.
     """
 
@@ -46,7 +46,7 @@ class Capture:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._end.unlink(missing_ok=True)
             self._file = os.open(
-                path.with_name(path.name + LOG), os.O_RDWR | os.O_CREAT | os.O_APPEND
+                path.with_name(path.name + LOG), os.O_RDWR | os.O_CREAT | os.O_APPEND, mode=0o600
             )
         except OSError as error:
             logger.warning("the output is not kept: %s", error)

@@ -41,7 +41,7 @@ class Spool:
     ) -> None:
         self._path, self._write = path, write
         self._file_bytes, self._held_lines = file_bytes, held_lines
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, mode=0o600)
         self._begin = self._end = self._in_file = 0
         self._held: deque[bytes] = deque()
         self._in_trouble = False

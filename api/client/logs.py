@@ -1,6 +1,7 @@
 """What a comparison's drivers and trials printed, at the command line."""
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from service.contracts.logs import LogEntry
 from service.contracts.states import ENDED_COMPARISONS
 
 POLL_SECONDS = 1.0
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Characters that are no text; tabs and ends of lines are."""
 
 
 def show_logs(client: Client, options: argparse.Namespace) -> int:
@@ -21,12 +24,18 @@ def show_logs(client: Client, options: argparse.Namespace) -> int:
             sys.stdout.write(entry.model_dump_json() + "\n")
         else:
             told = before is not None and before.source == entry.source
-            sys.stdout.write(entry.text if told else entry.heading + entry.text)
+            text = entry.text if told else entry.heading + entry.text
+            sys.stdout.write(_harmless(text) if sys.stdout.isatty() else text)
         sys.stdout.flush()
         before = entry
     if before is None:
         console(to_stderr=True).print("nothing has been printed yet", soft_wrap=True)
     return 0
+
+
+def _harmless(text: str) -> str:
+    """The text without what would change the terminal of whoever reads it."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _entries(client: Client, options: argparse.Namespace) -> Iterator[LogEntry]:

@@ -51,10 +51,13 @@ def read(
         Literal["json", "text"], Query(alias="format", description="`text` is the words alone.")
     ] = "json",
 ) -> Response:
-    """What drivers and trials printed, in the order in which it arrived."""
+    """What drivers and trials printed, in the order in which it arrived.
+
+    A page of `text` names its last entry in the header `X-Last`, for `after` of the next one.
+    """
     page = service.logs.page(
         comparison_id, study_id=study, trial_id=trial, after=after, limit=limit
     )
     if form == "text":
-        return PlainTextResponse(page.text)
+        return PlainTextResponse(page.text, headers={"X-Last": str(page.last)})
     return JSONResponse(page.model_dump(mode="json"))

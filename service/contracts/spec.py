@@ -11,7 +11,7 @@ from service.contracts.base import Contract, Name, SettingValue
 from service.contracts.schedule import Schedule
 from service.contracts.space import Space, grid_size
 from service.contracts.tuning import Search, TuningSpec
-from service.contracts.workers import Workers, most
+from service.contracts.workers import ElasticWorkers, Workers, most
 
 MOST_TUNING_TRIALS = 10_000
 """Tuning trials of a whole comparison: each is planned, listed and previewed."""
@@ -190,6 +190,15 @@ class ComparisonSpec(Contract):
             raise ValueError(
                 f"resources.gpus: must be a whole number where a trial has more than one worker, "
                 f"got {self.resources.gpus:g}: NCCL wants a device for each of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _workers_of_equal_cost(self) -> Self:
+        if isinstance(self.workers, ElasticWorkers) and self.tuning.worker_seconds is not None:
+            raise ValueError(
+                "tuning.worker_seconds: must be left out where the number of workers may change: "
+                "what a search has spent could not be told"
             )
         return self
 

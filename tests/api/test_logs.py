@@ -67,10 +67,25 @@ def test_the_words_alone_say_whose_they_are(site: Site, driver: Driver) -> None:
     path = f"/v1/comparisons/{driver.study_id.split('-')[0]}/logs?format=text"
     answer = site.asker(Role.VIEWER).get(path)
     assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["x-last"] == str(read(site, driver)["last"])
     assert answer.text == (
         f"==> {trial}, attempt 1 <==\none\ntwo\n"
         f"==> driver of {driver.study_id}, attempt 1 <==\nthree\N{REPLACEMENT CHARACTER}\n"
     )
+
+
+def test_a_terminal_is_shown_no_escape_sequences(
+    site: Site, driver: Driver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    send(driver, chunk(0, "\x1b]52;c;cm0=\x07loss\t1.5\n"))
+    with serving(site.service) as url:
+        monkeypatch.setenv("KBFGS_URL", url)
+        monkeypatch.setenv("KBFGS_KEY", site.keys[Role.ADMIN])
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        assert main(["logs", driver.study_id.split("-")[0]]) == 0
+    shown = capsys.readouterr().out
+    assert "loss\t1.5\n" in shown
+    assert not {"\x1b", "\x07"} & set(shown)
 
 
 def test_the_last_words_come_after_the_studys_end(site: Site, driver: Driver) -> None:

@@ -124,3 +124,9 @@ def test_a_line_longer_than_a_read_is_whole(tmp_path: Path) -> None:
     spool.put([long, line(1)])
     assert take(spool, 1) == [long]
     assert take(spool, 1) == [line(1)]
+
+
+def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "spool"
+    Spool(path)
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -35,6 +35,13 @@ def test_a_number_or_bounds_can_be_asked_for():
     assert [fewest(3), most(3), fewest(elastic), most(elastic)] == [3, 3, 1, 4]
 
 
+def test_worker_seconds_of_a_changing_number_of_workers_are_refused():
+    tuning = {"worker_seconds": 60}
+    assert spec(workers=2, tuning=tuning).tuning.worker_seconds == 60
+    found = refusals(workers={"min": 1, "max": 2}, tuning=tuning)
+    assert "must be left out" in found["tuning.worker_seconds"]
+
+
 @pytest.mark.parametrize(
     ("workers", "field", "words"),
     [
