@@ -13,6 +13,7 @@ from ray.tune.search import Searcher
 
 from workers.agenda import Agenda
 from workers.context import TrialPlan
+from workers.machines import check_storage
 from workers.resources import TrialResources
 from workers.stall import innermost, where_it_hung
 from workers.trainable import EVENTS, TrialTrainable
@@ -42,9 +43,11 @@ def run_trials(
 
     Raises:
         SearchBroken: If the events could not be kept.
+        StorageNotShared: If some machine does not see the storage.
     """
     if agenda.is_over:
         return
+    check_storage(storage)
     link = _Link(agenda)
     tune.Tuner(
         TrialTrainable if resources.ranks == 1 else _gang(),
