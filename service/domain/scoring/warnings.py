@@ -18,11 +18,12 @@ def warnings(
     Args:
         findings: What scoring found.
         tuning: The trials of the searches, for how many of them counted.
-        finals: The trials of the finals, for where they ran.
+        finals: The trials of the finals, for where they ran and which of them were cancelled.
     """
     return (
         *_searches(findings, tuning),
         *_contenders(findings),
+        *_cancelled_runs(findings, finals),
         *_target(findings),
         *_same_seeds(findings),
         *_environments(findings, finals),
@@ -98,6 +99,19 @@ def _contenders(findings: Findings) -> Iterator[str]:
             yield (
                 f"{title}: {numbers.counted(report.failed, 'run')} of the finals failed; "
                 "out of memory or a bad setting counts as a miss, else the seed is left out"
+            )
+
+
+def _cancelled_runs(findings: Findings, finals: Sequence[TrialResult]) -> Iterator[str]:
+    """Says whose runs a person took out: whoever sees the curves can take the bad ones."""
+    for name in findings.contenders:
+        runs = sum(
+            trial.contender == name and trial.state is TrialState.CANCELLED for trial in finals
+        )
+        if runs and name not in findings.cancelled:
+            yield (
+                f"{findings.title(name)}: a person cancelled {numbers.counted(runs, 'run')} of the "
+                "finals; their seeds are left out of its pairs"
             )
 
 

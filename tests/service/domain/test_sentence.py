@@ -1,6 +1,7 @@
 """The verdict in words: whatever came out, there is a sentence."""
 
 import re
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -155,6 +156,18 @@ def test_a_target_that_the_initial_weights_meet() -> None:
     report = judged(results(spec, trials))
     assert report.sentence.startswith("Adam is at 50.0 before its first step, K-BFGS is not")
     assert any("initial weights of Adam are at the target" in entry for entry in report.warnings)
+
+
+def test_finals_that_a_person_cancelled_are_told() -> None:
+    spec = a_spec()
+    ran = [*searched(spec), *finals("kbfgs", [100, 20]), *finals("adam", [100, 70])]
+    assert not any("cancelled" in entry for entry in judged(results(spec, ran)).warnings)
+    *others, last = ran
+    taken = replace(last, state=TrialState.CANCELLED)
+    (told,) = (
+        entry for entry in judged(results(spec, [*others, taken])).warnings if "cancelled" in entry
+    )
+    assert told.startswith("Adam: a person cancelled 1 run of the finals")
 
 
 def test_every_run_diverged() -> None:
