@@ -31,8 +31,11 @@ from service.usecases.extending import extend_study
 from service.usecases.ledger import Ledger
 from service.usecases.queueing import queue_study
 from service.usecases.results import read_results
+from service.usecases.steering import wake
 
 ACTOR = "service"
+_ALL_PAUSED = "all that is left to run is paused"
+"""The reason of a comparison that the service paused, not a person."""
 _AT_REST = ENDED_STUDIES | {StudyState.PAUSED}
 
 Scoring = Callable[[ComparisonResults, Catalogue, datetime], Report]
@@ -73,11 +76,16 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
+class Wake:
+    """What rested was cancelled, so that something can follow."""
+
+
+@dataclass(frozen=True, slots=True)
 class CloseCancelled:
     """The last study of a comparison that is being cancelled has ended."""
 
 
-Step = QueueFinals | ExtendFinals | Finish | Fail | Rest | CloseCancelled
+Step = QueueFinals | ExtendFinals | Finish | Fail | Rest | Wake | CloseCancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +134,12 @@ class Progress:
         all_ended = all(study.state in ENDED_STUDIES for study in studies)
         if comparison.state is ComparisonState.CANCELLING:
             return CloseCancelled() if all_ended else None
-        if comparison.state is ComparisonState.PAUSED:
+        if comparison.state is ComparisonState.PAUSED and comparison.reason != _ALL_PAUSED:
             return None
-        if finals := self._finals(unit, comparison, studies):
+        finals = self._finals(unit, comparison, studies)
+        if comparison.state is ComparisonState.PAUSED:
+            return Wake() if finals or all_ended else None
+        if finals:
             return QueueFinals(finals)
         if not all_ended:
             resting = all(study.state in _AT_REST for study in studies)
@@ -240,9 +251,9 @@ class Progress:
             case Fail(reason=reason):
                 ledger.comparison(comparison, ComparisonState.FAILED, reason)
             case Rest():
-                ledger.comparison(
-                    comparison, ComparisonState.PAUSED, "all that is left to run is paused"
-                )
+                ledger.comparison(comparison, ComparisonState.PAUSED, _ALL_PAUSED)
+            case Wake():
+                wake(ledger, comparison)
             case CloseCancelled():
                 ledger.comparison(comparison, ComparisonState.CANCELLED, comparison.reason)
             case _:

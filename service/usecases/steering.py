@@ -102,20 +102,20 @@ class Steering:
         """Let everything go on that is held, whoever held it and how."""
         self._check_open()
         self._go_on(self._open_trials())
-        self._wake()
+        wake(self.ledger, self.comparison)
 
     def resume_contender(self, name: str) -> None:
         """Let everything of a contender go on that is held."""
         trials = self._open_trials(name)
         self._check_open()
         if self._go_on(trials):
-            self._wake()
+            wake(self.ledger, self.comparison)
 
     def resume_trial(self, trial: TrialRecord) -> None:
         """Let one trial go on."""
         _check_unended(trial)
         if self._go_on([trial]):
-            self._wake()
+            wake(self.ledger, self.comparison)
 
     def _stop(self, study: StudyRecord) -> None:
         if study.state is not StudyState.CANCELLING:
@@ -158,16 +158,17 @@ class Steering:
                 self.unit.studies.excuse(study.id)
         return bool(paused)
 
-    def _wake(self) -> None:
-        if self.comparison.state is ComparisonState.PAUSED:
-            begun = self.comparison.started_at is not None
-            after = ComparisonState.RUNNING if begun else ComparisonState.QUEUED
-            self.ledger.comparison(self.comparison, after)
-
     def _studies_of(self, trials: Sequence[TrialRecord]) -> list[StudyRecord]:
         concerned = {trial.study_id for trial in trials}
         studies = self.unit.studies.of(self.comparison.id)
         return [study for study in studies if study.id in concerned]
+
+
+def wake(ledger: Ledger, comparison: ComparisonRecord) -> None:
+    """Let a comparison that is paused run again, or wait again where it had not begun."""
+    if comparison.state is ComparisonState.PAUSED:
+        begun = comparison.started_at is not None
+        ledger.comparison(comparison, ComparisonState.RUNNING if begun else ComparisonState.QUEUED)
 
 
 def _check_unended(trial: TrialRecord) -> None:
