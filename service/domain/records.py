@@ -85,7 +85,7 @@ class StudyRecord:
     fruitless: int
     """Attempts in a row that brought no new point and ended no trial."""
     excused: int
-    """Attempts that a person ended or made necessary, by a pause: they spend nothing."""
+    """Attempts that a person ended, by a pause, or that ended well: they spend nothing."""
     reached: int
     """How far its trials had come before the current attempt, in steps and ended trials."""
     trials: int

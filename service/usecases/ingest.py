@@ -150,9 +150,18 @@ class Ingest:
         return stopped or resumed
 
     def _study_ended(self, event: StudyEnded) -> None:
-        """Whatever the driver says: with every trial ended the study is done, else it is not."""
+        """Whatever the driver says: with every trial ended the study is done, else it is not.
+
+        Where it ended well and lost none, a person held what is left: the attempt spends nothing.
+        """
         reason = event.message or "the driver ended before all of its trials had"
-        endings.lose(self.unit, self.ledger, self.study, reason, limits=self.limits)
+        study = self.study
+        if event.outcome == "finished" and not self.unit.trials.in_state(
+            study.id, TrialState.RUNNING
+        ):
+            self.unit.studies.excuse(study.id)
+            study = replace(study, excused=study.excused + 1)
+        endings.lose(self.unit, self.ledger, study, reason, limits=self.limits)
 
     def _known(self, trial: TrialRecord) -> TrialFigures:
         """The figures of a trial with all that this batch has said of it."""

@@ -22,7 +22,6 @@ from service.usecases import endings
 from service.usecases.ledger import Ledger
 
 _NO_DRIVER = (StudyState.QUEUED, StudyState.PAUSED)
-_LIVE = (StudyState.SUBMITTED, StudyState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +148,10 @@ class Steering:
     def _go_on(self, trials: Iterable[TrialRecord]) -> bool:
         """Queue those trials again that are held; whether there were any.
 
-        In a study that runs, they wait for its next attempt, which the pause must not spend.
+        In a study that runs, they wait for its next attempt.
         """
         paused = [trial for trial in trials if trial.state is TrialState.PAUSED]
         self._change(paused, TrialState.QUEUED)
-        for study in self._studies_of(paused):
-            if study.state in _LIVE:
-                self.unit.studies.excuse(study.id)
         return bool(paused)
 
     def _studies_of(self, trials: Sequence[TrialRecord]) -> list[StudyRecord]:

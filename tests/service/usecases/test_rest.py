@@ -3,6 +3,7 @@
 import pytest
 
 from service.contracts.states import ComparisonState, StudyKind
+from service.db.unit_of_work import SqlUnits
 from tests.support.control_plane import PERSON, ControlPlane
 
 
@@ -60,3 +61,57 @@ def test_what_a_person_paused_as_a_whole_waits_for_a_person(plane: ControlPlane)
         control.cancel_trial(trial.id, actor=PERSON)
     plane.wait(2)
     assert plane.service.comparisons.get(comparison_id).state is ComparisonState.PAUSED
+
+
+def attempts(plane: ControlPlane, study_id: str) -> tuple[int, int]:
+    """The study's attempts, and how many of them spent nothing."""
+    with SqlUnits(plane.engine).read() as unit:
+        study = unit.studies.get(study_id)
+        assert study is not None
+        return study.attempt, study.excused
+
+
+def test_however_many_trials_are_resumed_in_an_attempt_it_alone_is_excused(
+    plane: ControlPlane,
+) -> None:
+    plane.submit(contenders=[{"optimizer": "adam"}], tuning={"trials": 4})
+    plane.tick()
+    driver = plane.driver()
+    first, *others = (trial.trial_id for trial in driver.assignment.trials)
+    driver.send(driver.started(first))
+    for trial_id in others:
+        plane.service.control.pause_trial(trial_id, actor=PERSON)
+        plane.service.control.resume_trial(trial_id, actor=PERSON)
+    assert attempts(plane, driver.study_id) == (1, 0)
+    driver.send(*driver.trial(first), driver.done())
+    plane.tick()
+    assert attempts(plane, driver.study_id) == (2, 1)
+
+
+def test_a_trial_that_is_held_until_the_others_have_ended_spends_no_attempt(
+    plane: ControlPlane,
+) -> None:
+    plane.submit(contenders=[{"optimizer": "adam"}])
+    plane.tick()
+    driver = plane.driver()
+    held, other = (trial.trial_id for trial in driver.assignment.trials)
+    plane.service.control.pause_trial(held, actor=PERSON)
+    driver.send(*driver.trial(other), driver.done())
+    plane.service.control.resume_trial(held, actor=PERSON)
+    plane.tick()
+    assert attempts(plane, driver.study_id) == (2, 1)
+
+
+def test_an_attempt_that_lost_a_trial_is_spent_whatever_was_resumed_in_it(
+    plane: ControlPlane,
+) -> None:
+    plane.submit(contenders=[{"optimizer": "adam"}])
+    plane.tick()
+    driver = plane.driver()
+    lost, held = (trial.trial_id for trial in driver.assignment.trials)
+    driver.send(driver.started(lost))
+    plane.service.control.pause_trial(held, actor=PERSON)
+    plane.service.control.resume_trial(held, actor=PERSON)
+    driver.send(driver.done())
+    plane.tick()
+    assert attempts(plane, driver.study_id) == (2, 0)
