@@ -10,7 +10,7 @@ from service.contracts.extension import Extension
 from service.contracts.plan import PlannedStudy, PlannedTrial
 from service.contracts.schedule import Schedule
 from service.contracts.spec import ComparisonSpec
-from service.contracts.states import ENDED_TRIALS, TrialState
+from service.contracts.states import TrialState
 from service.domain import planning
 from service.domain.errors import InvalidSpec
 from service.domain.records import TrialRecord
@@ -89,12 +89,10 @@ class More:
     """Trials that it does not have yet."""
     longer: tuple[TrialRecord, ...]
     """Those that finished before the budget's present epochs, and go on."""
-    superseded: tuple[TrialRecord, ...] = ()
-    """Those that have not ended and whose point is no longer the chosen one."""
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.added or self.longer or self.superseded)
+        return bool(self.added or self.longer)
 
 
 def more_of_search(
@@ -124,14 +122,7 @@ def more_of_finals(
         if (trial.contender, _key(trial.point), trial.seed) not in known
     ]
     current = [trial for trial in trials if (trial.contender, _key(trial.point)) in wanted]
-    superseded = tuple(
-        trial for trial in trials if trial not in current and trial.state not in ENDED_TRIALS
-    )
-    return More(
-        added=_numbered(new, first_number),
-        longer=_shorter_than(epochs, current),
-        superseded=superseded,
-    )
+    return More(added=_numbered(new, first_number), longer=_shorter_than(epochs, current))
 
 
 def _numbered(trials: Sequence[PlannedTrial], first: int) -> tuple[PlannedTrial, ...]:

@@ -83,7 +83,6 @@ def extend_study(
         unit.trials.add(study, new_trials(comparison, planned, catalogue))
         unit.studies.grow(study.id, len(more.added))
     ledger.trials(more.longer, TrialState.QUEUED)
-    ledger.trials(more.superseded, TrialState.CANCELLED, "the search chose another point")
     if study.state in _TO_COME:
         return
     after = StudyState.PAUSING if study.state in _LIVE else StudyState.QUEUED
