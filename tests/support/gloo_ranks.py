@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,9 @@ def _enter(scenario: Callable[..., Any], rank: int, ranks: int, folder: str, *ar
         dist.barrier()
     finally:
         dist.destroy_process_group()
+    # Where a gloo thread lets go of a tensor while the interpreter shuts down, torch aborts.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def shard(batch: Batch, rank: int, *, cut: int | None) -> Batch:
