@@ -5,6 +5,8 @@ TORCH ?= torch==2.13.0
 PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+SIDE_BY_SIDE := $(BIN)/python -m pytest -n logical --maxprocesses 4
+TRAINING := training and not (process or ray or postgres or dist or browser or gpu or slow)
 UNMARKED := not (process or ray or postgres or dist or browser or training or gpu or slow)
 
 .PHONY: demo test test-fast up check format bench faults reproduce docs install clean
@@ -15,12 +17,13 @@ demo: $(VENV)/.app
 up: $(VENV)/.app
 	@$(BIN)/python -m service up
 
-# The fast tests side by side; those that start clusters, servers and browsers one by one.
+# Tests that stay in their process side by side; those with clusters, servers and browsers one by one.
 test: test-fast chromium
-	@$(BIN)/python -m pytest -m "not gpu and not slow and not ($(UNMARKED))"
+	@$(SIDE_BY_SIDE) -m "$(TRAINING)"
+	@$(BIN)/python -m pytest -m "not gpu and not slow and not ($(UNMARKED)) and not ($(TRAINING))"
 
 test-fast: $(VENV)/.dev
-	@$(BIN)/python -m pytest -m "$(UNMARKED)" -n logical --maxprocesses 4
+	@$(SIDE_BY_SIDE) -m "$(UNMARKED)"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
