@@ -9,8 +9,8 @@ from torch import Tensor
 
 # Differences of two losses below this many units of rounding say nothing.
 ROUNDING_UNITS = 16
-# Nor do rises of so many times what the loss rises by on average: where a step changes the loss by
-# noise alone, one in sixty is larger.
+# Nor do rises of so many times what they exceed the promise by on average: where a step changes the
+# loss by noise alone, one in sixty is larger.
 USUAL_RISES = 8
 USUAL_DECAY = 0.9
 SMALLEST_SCALE = 2.0**-10
@@ -56,7 +56,8 @@ class RatioTest:
 
     Losses carry noise, from rounding in bfloat16 or from random numbers that do not repeat. Where
     a step promises less than that, rises mean nothing; shorter steps promise less still, and the
-    scale would fall for good. What the loss rises by on average is therefore let pass.
+    scale would fall for good. What the loss rises by on average beyond what was promised is
+    therefore let pass.
 
     Args:
         min_ratio: As for `accepts`.
@@ -66,7 +67,7 @@ class RatioTest:
     Attributes:
         scale: The part of each step that is taken, in (0, 1], a scalar.
         rejected: Steps taken back, an integer scalar.
-        usual_rise: Moving average of what the loss rises by in a step, a scalar.
+        usual_rise: Moving average of what the loss rises by beyond the promise, a scalar.
     """
 
     def __init__(self, *, min_ratio: float, recovery: float, device: torch.device) -> None:
@@ -138,10 +139,12 @@ class RatioTest:
         recovered = (self.scale * self._recovery).clamp(max=1.0)
         halved = (self.scale / 2).clamp(min=SMALLEST_SCALE)
         self.scale.copy_(torch.where(accepted, recovered, halved))
-        # A rise that is out of all proportion counts as the largest that would have passed.
-        largest = torch.where(torch.isfinite(promised), promised.clamp(min=0), 0.0) + slack
-        rise = torch.where(after - before < largest, (after - before).clamp(min=0), largest)
-        self.usual_rise.lerp_(rise, 1 - USUAL_DECAY)
+        # Rises up to the promise are overshooting, not noise. One that is out of all proportion
+        # counts as the largest that would have passed.
+        promise = torch.where(torch.isfinite(promised), promised.clamp(min=0), 0.0)
+        rise, largest = after - before - promise, promise + slack
+        counted = torch.where(rise < largest, rise.clamp(min=0), largest)
+        self.usual_rise.lerp_(counted, 1 - USUAL_DECAY)
         return accepted
 
     def _promise(self) -> Tensor:

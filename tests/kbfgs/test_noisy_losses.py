@@ -64,6 +64,14 @@ def test_without_noise_a_rise_above_the_promise_is_taken_back_as_ever():
     assert run.step(rise=1.01) is False
 
 
+def test_steps_that_overshoot_by_what_they_promised_are_no_noise():
+    run = Run(promise=1.0)
+    for _ in range(50):
+        assert run.step(rise=0.99 * float(run.test.scale))
+    assert float(run.test.usual_rise) == 0.0
+    assert run.step(rise=1.5) is False
+
+
 def test_a_disaster_does_not_pass_for_usual():
     run = Run(promise=1.0)
     for _ in range(4):
