@@ -87,13 +87,10 @@ class BrokenOff(Exception):
     """The process ends here."""
 
 
-def test_a_run_that_was_broken_off_goes_on_with_the_losses_of_an_undisturbed_one(
-    tmp_path, monkeypatch
-):
-    path = drawn(tmp_path, budget={"epochs": 2}, contenders=[{"optimizer": "adam"}])
-    run_local(path, tmp_path / "undisturbed")
+def run_broken_off(path, folder, monkeypatch, *, after):
+    """Run a plan, broken off once after each of these numbers of reports, and then to its end."""
     report = JsonlReporter.report
-    for reports in (2, 3):
+    for reports in after:
         countdown = iter(range(reports))
 
         def until_broken_off(self, events, countdown=countdown):
@@ -103,9 +100,17 @@ def test_a_run_that_was_broken_off_goes_on_with_the_losses_of_an_undisturbed_one
 
         monkeypatch.setattr(JsonlReporter, "report", until_broken_off)
         with pytest.raises(BrokenOff):
-            run_local(path, tmp_path / "broken")
+            run_local(path, folder)
     monkeypatch.setattr(JsonlReporter, "report", report)
-    run_local(path, tmp_path / "broken")
+    run_local(path, folder)
+
+
+def test_a_run_that_was_broken_off_goes_on_with_the_losses_of_an_undisturbed_one(
+    tmp_path, monkeypatch
+):
+    path = drawn(tmp_path, budget={"epochs": 2}, contenders=[{"optimizer": "adam"}])
+    run_local(path, tmp_path / "undisturbed")
+    run_broken_off(path, tmp_path / "broken", monkeypatch, after=(2, 3))
     assert losses(tmp_path / "broken") == losses(tmp_path / "undisturbed")
     assert set(ends(tmp_path / "broken").values()) == {1}
 
@@ -122,20 +127,7 @@ def test_a_search_that_learns_and_stops_trials_goes_on_as_if_it_had_not_been_bro
 ):
     path = drawn(tmp_path, **LEARNS)
     run_local(path, tmp_path / "undisturbed")
-    report = JsonlReporter.report
-    for reports in range(1, 5):
-        countdown = iter(range(reports))
-
-        def until_broken_off(self, events, countdown=countdown):
-            if next(countdown, None) is None:
-                raise BrokenOff
-            report(self, events)
-
-        monkeypatch.setattr(JsonlReporter, "report", until_broken_off)
-        with pytest.raises(BrokenOff):
-            run_local(path, tmp_path / "broken")
-    monkeypatch.setattr(JsonlReporter, "report", report)
-    run_local(path, tmp_path / "broken")
+    run_broken_off(path, tmp_path / "broken", monkeypatch, after=range(1, 5))
     once, again = (read_results(tmp_path / name, built_in()) for name in ("undisturbed", "broken"))
     assert losses(tmp_path / "broken") == losses(tmp_path / "undisturbed")
     assert [(one.point, one.state) for one in again.trials] == [
