@@ -1,21 +1,31 @@
-"""The settings: environment variables that begin with KBFGS_, checked before anything starts."""
+"""The settings: variables that begin with KBFGS_, or a file, checked before anything starts."""
 
 import os
 import secrets
 import tempfile
+import tomllib
+from collections.abc import Collection
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 
 class SettingsRefused(Exception):
     """A setting is wrong; the message is one line that names it."""
 
 
+PREFIX = "KBFGS_"
+FILE_VARIABLE = "KBFGS_CONFIG"
 _SHORTEST_SECRET = 16
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 
@@ -23,26 +33,34 @@ _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 class Settings(BaseSettings):
     """Where everything lies and listens."""
 
-    model_config = SettingsConfigDict(env_prefix="KBFGS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     home: Path = Path("~/.kbfgs")
+    """The folder of `service up`: database, secrets, checkpoints and data, where nothing else is
+    said. One service runs in a folder."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    """The web's port."""
     database_url: SecretStr = SecretStr("")
-    """By default, SQLite in ``home``."""
+    """`sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`; by default SQLite in `home`."""
     web_url: Annotated[str, Field(validate_default=True)] = ""
     """Where drivers find the web; by default this machine's own."""
     storage: str = ""
-    """Where checkpoints lie, for every worker to reach; by default in ``home``."""
+    """Where checkpoints lie, for every worker to reach; by default in `home`."""
     data: Path | None = None
-    """Where every worker finds published data sets; by default in ``home``."""
+    """Where every worker finds published data sets; by default in `home`."""
     data_cache: Path | None = None
-    """Where every worker keeps what it made of them; by default in ``home``."""
+    """Where every worker keeps what it made of them; by default in `home`."""
     offline: bool = False
     """Whether workers must not fetch data sets that are missing."""
     secret: SecretStr = SecretStr("")
-    """Signs the study tokens; by default made at the first start and kept in ``home``."""
+    """Signs the study tokens; by default made at the first start and kept in `home`. Web and
+    dispatcher need the same one."""
     ray_url: str = "http://127.0.0.1:8265"
+    """Where Ray's dashboard answers, with its Jobs API."""
     ray_token_path: Path | None = None
+    """The file that holds Ray's token."""
     num_cpus: Annotated[int, Field(ge=1)] | None = None
     """CPUs of the local Ray head; by default all of this machine's."""
     heartbeat_limit: Annotated[float, Field(gt=0)] = 30.0
@@ -54,20 +72,32 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls) -> Self:
-        """The settings of the environment.
+        """The settings of the environment and of the file that `KBFGS_CONFIG` names.
 
         Raises:
-            SettingsRefused: Naming every variable that is wrong.
+            SettingsRefused: Naming every setting that is wrong.
         """
         try:
             return cls()
         except ValidationError as error:
             wrong = (
-                f"KBFGS_{str(detail['loc'][0]).upper()}: "
-                f"{detail['msg'].removeprefix('Value error, ')}"
+                f"{_where(str(detail['loc'][0]))}: {detail['msg'].removeprefix('Value error, ')}"
                 for detail in error.errors(include_url=False, include_input=False)
             )
             raise SettingsRefused("; ".join(wrong)) from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class has it
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is said in code wins over the environment, and that over the file."""
+        in_file = InitSettingsSource(settings_cls, _from_file(cls.model_fields))
+        return init_settings, env_settings, in_file
 
     @field_validator("home", "data", "data_cache")
     @classmethod
@@ -133,6 +163,37 @@ class Settings(BaseSettings):
             raise SettingsRefused(
                 f"KBFGS_RAY_TOKEN_PATH: cannot read {self.ray_token_path}: {error.strerror}"
             ) from error
+
+
+def _from_file(known: Collection[str]) -> dict[str, Any]:
+    """The settings in the file that the environment names; none where it names none.
+
+    Raises:
+        SettingsRefused: Where it cannot be read, or holds what is no setting.
+    """
+    name = os.environ.get(FILE_VARIABLE, "")
+    if not name:
+        return {}
+    try:
+        found = tomllib.loads(Path(name).expanduser().read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsRefused(f"{FILE_VARIABLE}: cannot read {name}: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsRefused(f"{FILE_VARIABLE}: {name} is not TOML: {error}") from error
+    for key in found:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise SettingsRefused(f"{name}: there is no setting {key!r}{meant}")
+    return found
+
+
+def _where(field: str) -> str:
+    """Where the wrong value of a setting stands, as its reader knows it."""
+    variable = f"{PREFIX}{field.upper()}"
+    if variable in os.environ or FILE_VARIABLE not in os.environ:
+        return variable
+    return f"{field} in {os.environ[FILE_VARIABLE]}"
 
 
 def _is_web_address(url: str) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from service.commands.settings import page
 from service.settings import Settings, SettingsRefused, kept_secret
 
 
@@ -123,3 +124,43 @@ def test_a_file_cut_short_is_no_secret(tmp_path: Path) -> None:
 def test_a_short_secret_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsRefused, match="KBFGS_SECRET"):
         Settings(home=tmp_path, secret="short").signing_secret()
+
+
+def test_a_file_holds_settings_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "kbfgs.toml"
+    file.write_text('port = 9001\ntick = 2\ndatabase_url = "postgresql://u:sesame@host/db"\n')
+    monkeypatch.setenv("KBFGS_CONFIG", str(file))
+    monkeypatch.setenv("KBFGS_TICK", "3")
+    settings = Settings.load()
+    assert (settings.port, settings.tick) == (9001, 3.0)
+    assert settings.database == "postgresql://u:sesame@host/db"
+    assert "sesame" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prot = 9001", r"kbfgs.toml: there is no setting 'prot'; did you mean 'port'\?"),
+        ("port = 0", r"port in .*kbfgs.toml: Input should be greater than or equal to 1"),
+        ("port 9001", r"KBFGS_CONFIG: .*kbfgs.toml is not TOML"),
+        (None, r"KBFGS_CONFIG: cannot read .*kbfgs.toml: No such file"),
+    ],
+)
+def test_a_file_that_is_wrong_stops_the_start_with_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, message: str
+) -> None:
+    file = tmp_path / "kbfgs.toml"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setenv("KBFGS_CONFIG", str(file))
+    monkeypatch.delenv("KBFGS_PORT", raising=False)
+    with pytest.raises(SettingsRefused, match=message):
+        Settings.load()
+
+
+def test_the_page_of_settings_is_the_models() -> None:
+    root = Path(__file__).parents[2]
+    assert (root / "docs" / "settings.md").read_text(encoding="utf-8") == page()
+    assert all(field.description for field in Settings.model_fields.values())
