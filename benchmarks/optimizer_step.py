@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"batch {options.batch}, {device}, {torch.get_num_threads()} thread(s)")
     _print_rows(rows)
     for name, table in by_phase.items():
-        _print_phases(name, table, device)
+        _print_phases(name, table)
     _print_wire(wire)
     if options.json is not None:
         result = {
@@ -265,9 +265,8 @@ def _print_rows(rows: Sequence[Row]) -> None:
         )
 
 
-def _print_phases(name: str, table: Sequence[PhaseRow], device: torch.device) -> None:
-    launching = ", launching alone" if device.type == "cuda" else ""
-    print(f"\n{name} by phase, SGD's step = 1 (mean time{launching}; counted operations)")
+def _print_phases(name: str, table: Sequence[PhaseRow]) -> None:
+    print(f"\n{name} by phase, SGD's step = 1 (mean time; counted operations)")
     for row in table:
         counted = "" if row.counted is None else f"{row.counted:>8.2f}"
         print(f"  {row.name:<16}{row.measured:>8.2f}{counted}")

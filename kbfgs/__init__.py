@@ -2,7 +2,7 @@
 
 from kbfgs.batch_head import curvature_rows
 from kbfgs.config import Ablation, KBFGSConfig, Reduce, RowWeighting, Safeguard
-from kbfgs.diagnostics import Diagnostics, LayerDiagnostics, PhaseSeconds
+from kbfgs.diagnostics import Diagnostics, LayerDiagnostics
 from kbfgs.distributed.shares import merge_states
 from kbfgs.errors import (
     ClosureError,
@@ -16,6 +16,7 @@ from kbfgs.errors import (
 )
 from kbfgs.kfac import KFAC, KFACDiagnostics, KFACLayerDiagnostics
 from kbfgs.optimizer import KBFGS
+from kbfgs.phases import PhaseSeconds
 from kbfgs.registry import FirstOrderParameter
 
 __version__ = "0.1.0"

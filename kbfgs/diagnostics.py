@@ -1,35 +1,16 @@
-"""What `KBFGS.diagnostics` returns: frozen values, and the clock behind the seconds."""
+"""What `KBFGS.diagnostics` returns: frozen values."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 
 from kbfgs.curvature.dense import InputFactor
+from kbfgs.phases import PhaseSeconds
 from kbfgs.registry import FirstOrderParameter
 from kbfgs.state import LayerState
-
-
-@dataclass(frozen=True)
-class PhaseSeconds:
-    """Wall-clock seconds of each phase of the last step (on CUDA: of launching it)."""
-
-    first_pass: float = 0.0
-    exchange: float = 0.0
-    input_factors: float = 0.0
-    direction: float = 0.0
-    second_pass: float = 0.0
-    curvature: float = 0.0
-
-    @property
-    def total(self) -> float:
-        """Their sum."""
-        return sum(float(getattr(self, field.name)) for field in fields(self))
 
 
 @dataclass(frozen=True)
@@ -84,30 +65,6 @@ class Diagnostics:
     bytes_sent: int
     layers: tuple[LayerDiagnostics, ...]
     first_order: tuple[FirstOrderParameter, ...]
-
-
-class PhaseClock:
-    """Adds up seconds by phase over one step."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-
-    def reset(self) -> None:
-        """Start a new step."""
-        self._seconds = {}
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Time a block; the name is a field of `PhaseSeconds`."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - start
-
-    def seconds(self) -> PhaseSeconds:
-        """The seconds since the last `reset`."""
-        return PhaseSeconds(**self._seconds)
 
 
 def inverse_residual(factor: InputFactor, *, damping: float) -> float | None:

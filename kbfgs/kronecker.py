@@ -16,7 +16,6 @@ from torch.amp.grad_scaler import GradScaler
 
 from kbfgs.capture import Capture, LayerRecord, Run
 from kbfgs.checks import READ_EVERY_STEPS, DeferredChecks
-from kbfgs.diagnostics import PhaseClock
 from kbfgs.distributed.communicator import Communicator
 from kbfgs.distributed.ddp import check_ranks, communicator_for, unwrap
 from kbfgs.errors import (
@@ -29,6 +28,7 @@ from kbfgs.errors import (
 from kbfgs.interfaces import Layers, Options
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.passes import FirstPass
+from kbfgs.phases import PhaseClock, PhaseSeconds
 from kbfgs.registry import Assignment, FirstOrderParameter, assign, clean_name
 from kbfgs.scaling import scaling_for
 from kbfgs.second_pass import evaluation
@@ -81,8 +81,10 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
             limit_outputs=self.forms_output_factor,
         )
         self._model = model
+        self._clock = PhaseClock.on(assignment.adapters[0].parameters[0].device)
         self._preconditioner = precondition(
-            assignment.adapters, communicator_for(model, reduce=options.reduce)
+            assignment.adapters,
+            communicator_for(model, reduce=options.reduce, clock=self._clock),
         )
         self._first_order = [entry for entry, _ in assignment.first_order]
         self._left_out: dict[str, str] = {}
@@ -92,7 +94,6 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
             fixed_inputs=not any(p.requires_grad for _, p in assignment.first_order),
         )
         self._checks = DeferredChecks()
-        self._clock = PhaseClock()
         self._steps = 0
         self._capped: Tensor | int = 0
         self._overflowed = 0
@@ -131,6 +132,16 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         for name in seen:
             self._preconditioner.layers[name].adapter.check_unmoved()
         self._start_from(seen)
+
+    @property
+    def phase_seconds(self) -> PhaseSeconds:
+        """The last step by phase; on CUDA it waits for the step's end."""
+        return PhaseSeconds(**self._clock.seconds())
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes that this rank handed to the network for curvature since the last step began."""
+        return self._preconditioner.communicator.bytes_sent
 
     def unscale_(self) -> None:
         """Divide the gradients by the `grad_scaler`'s scale now instead of after the closure.

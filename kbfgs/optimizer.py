@@ -174,11 +174,10 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
             if learns and self.config.curvature_fraction < 1:
                 adapters = {a.name: a for a in self._preconditioner.adapters}
                 first = self._passes.sample(second_closure, first, adapters)
-        with self._clock.phase("exchange"):
+        with self._clock.phase("input_factors"):
             means = self._preconditioner.exchange_first(first)
             self._require_finite(means.loss)
-        if learns:
-            with self._clock.phase("input_factors"):
+            if learns:
                 self._preconditioner.learn_inputs(first, means, settings, step=self._steps)
         with self._clock.phase("direction"):
             capped = self._move(means.loss, settings)
@@ -265,8 +264,8 @@ class KBFGS(KroneckerOptimizer[Preconditioner]):
             rejected_steps=0 if self._ratio_test is None else int(self._ratio_test.rejected),
             overflowed_steps=self._overflowed,
             step_scale=1.0 if self._ratio_test is None else float(self._ratio_test.scale),
-            seconds=self._clock.seconds(),
-            bytes_sent=self._preconditioner.communicator.bytes_sent,
+            seconds=self.phase_seconds,
+            bytes_sent=self.bytes_sent,
             layers=tuple(
                 layer_diagnostics(name, layer.state, damping=damping)
                 for name, layer in self._preconditioner.layers.items()

@@ -10,6 +10,7 @@ import torch
 from pydantic import TypeAdapter
 
 from service.contracts.events import MetricPoint
+from service.contracts.usage import Usage
 from workers.ranks.base import ALONE, Ranks
 from workers.ranks.joining import OWN, state_for
 from workers.sealed import CheckpointDamaged, seal, unseal
@@ -30,6 +31,7 @@ class Checkpoint:
         state: Model, optimizer and generators; None for a trial that diverged.
         diverged: Why it diverged; None where it did not.
         ranks: How many ranks it was saved by.
+        usage: What the trial had taken beside its time; None in one saved before that was kept.
     """
 
     identity: str
@@ -37,6 +39,7 @@ class Checkpoint:
     state: dict[str, Any] | None
     diverged: str | None = None
     ranks: int = 1
+    usage: Usage | None = None
 
 
 class CheckpointStore:
@@ -68,6 +71,7 @@ class CheckpointStore:
             "points": _HISTORY.dump_json(checkpoint.points).decode(),
             "state": state,
             "diverged": checkpoint.diverged,
+            "usage": checkpoint.usage.model_dump_json() if checkpoint.usage else None,
         }
         seal(self._path, {**fields, "shares": shares} if shares else fields)
         self._forget_all_but(shares)
@@ -95,6 +99,7 @@ class CheckpointStore:
             state=state,
             diverged=fields["diverged"],
             ranks=max(len(shares), 1),
+            usage=Usage.model_validate_json(usage) if (usage := fields.get("usage")) else None,
         )
 
     def _share(self, own: dict[str, Any]) -> list[str]:

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from service.contracts.base import SettingValue
 from service.contracts.events import MetricPoint
 from service.contracts.schedule import Schedule
+from service.contracts.usage import Phase, Usage
 from workers.clock import ClockReading, TrainingClock, synchronizer
 from workers.evaluation import evaluate_splits
+from workers.memory import PeakMemory
 from workers.optimizers import build_optimizer, wants_warm_start
 from workers.problems.base import Augmenting, Problem, Split
 from workers.ranks import ALONE, Agreement, Ranks, summed
@@ -23,6 +25,7 @@ from workers.ranks.parts import cut, part_of, smallest_batch
 from workers.schedules import scheduler_for
 from workers.seeding import epoch_order, initial_weights, seed_training
 from workers.step import BROKEN_OFF, optimization_step, warm_start
+from workers.usage import UsageMeter
 
 REHEARSED_STEPS = 3
 """Steps on a throw-away model before the clock starts."""
@@ -90,11 +93,13 @@ class TrainingRun:
         # Asked once: to ask takes as long as a quarter of cutting a small batch.
         self._augmenting = problem if isinstance(problem, Augmenting) else None
         self._clock = self._clock_from(ClockReading())
+        memory = PeakMemory(run.device)
         self._data = problem.load(run.device)
         self._refuse_empty_parts()
         self._rehearse()
         seed_training(run.seed, rank=ranks.rank)
         self._model, self._shared, self._optimizer = self._built()
+        self._meter = UsageMeter(self._optimizer, self._shared, memory=memory)
         steps_an_epoch = math.ceil(len(self._data.train) / run.batch_size)
         self._scheduler = scheduler_for(
             self._optimizer, Schedule.of(run.settings), steps=run.epochs * steps_an_epoch
@@ -111,8 +116,8 @@ class TrainingRun:
         if wants_warm_start(self._run.settings):
             batches, weights = zip(*self._parts(), strict=True)
             try:
-                with self._clock.running():
-                    self._evaluations += warm_start(
+                with self._clock.running(), self._meter.clock.phase(Phase.WARM_START):
+                    passes = warm_start(
                         self._shared,
                         self._optimizer,
                         problem=self._problem,
@@ -121,6 +126,8 @@ class TrainingRun:
                     )
             except BROKEN_OFF as reason:
                 raise Diverged(f"warm start: {reason}") from reason
+            self._evaluations += passes.gradient_evaluations
+            self._meter.add_warm_start(passes.reductions)
         return self._measure()
 
     def epoch(self) -> MetricPoint:
@@ -161,13 +168,16 @@ class TrainingRun:
             "generators": generators,
         }
 
-    def resume(self, state: Mapping[str, Any], last: MetricPoint) -> None:
+    def resume(
+        self, state: Mapping[str, Any], last: MetricPoint, usage: Usage | None = None
+    ) -> None:
         """Go on after this point, bit for bit as if there had been no break.
 
         Args:
             state: What :meth:`state` gave at that point. Without generators, which a rank lacks
                 that was not there then, random numbers begin anew.
             last: The point, which tells position and clock.
+            usage: What the run had taken until then.
         """
         self._model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -182,11 +192,18 @@ class TrainingRun:
         self._clock = self._clock_from(
             ClockReading(last.training_seconds, process_seconds, last.elapsed_seconds)
         )
+        if usage is not None:
+            self._meter.resume(usage)
 
     @property
     def elapsed_seconds(self) -> float:
         """Seconds since the trial began, over all of its attempts."""
         return self._clock.read().elapsed
+
+    @property
+    def usage(self) -> Usage:
+        """What it took besides, over all of its attempts."""
+        return self._meter.read()
 
     def _built(self) -> tuple[nn.Module, nn.Module, torch.optim.Optimizer]:
         """The model with the seed's initial weights, as all ranks train it, and its optimizer."""
@@ -245,12 +262,18 @@ class TrainingRun:
     def _take_step(self, batch: Split, weight: float) -> None:
         with self._clock.running():
             result = optimization_step(
-                self._shared, self._optimizer, problem=self._problem, batch=batch, weight=weight
+                self._shared,
+                self._optimizer,
+                problem=self._problem,
+                batch=batch,
+                weight=weight,
+                clock=self._meter.clock,
             )
             self._scheduler.step()
+        self._meter.add_step(result.passes.reductions)
         loss = self._agreement.loss(result.loss)
         self._step += 1
-        self._evaluations += result.gradient_evaluations
+        self._evaluations += result.passes.gradient_evaluations
         if not loss <= self._run.divergence_loss:
             raise Diverged(
                 f"batch loss {_shown(loss)} at step {self._step} of epoch {self._epoch + 1}"
@@ -259,6 +282,7 @@ class TrainingRun:
     def _measure(self) -> MetricPoint:
         """The figures at these weights, with the clock standing still."""
         figures = evaluate_splits(self._model, self._problem, self._data, self._ranks)
+        self._meter.note_memory(self._ranks)
         reading = self._clock.read()
         (process_seconds,) = summed(self._ranks, (reading.process,))
         return MetricPoint(

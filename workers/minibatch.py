@@ -2,7 +2,10 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from kbfgs.phases import PhaseClock
+from service.contracts.usage import Phase
 from workers.problems.base import Problem, Split
 
 
@@ -16,20 +19,30 @@ class MiniBatch:
         weight: What the loss is multiplied by before it is differentiated: n R / N for n of the
             N rows that R ranks share, so that the mean over the ranks of their gradients, and of
             their losses, is the mean over all rows.
+        clock: Times the passes.
 
     Attributes:
         gradient_evaluations: Backward passes so far, in units of the whole mini-batch: one over
             a part of the rows counts that part, one without weight gradients counts like one
             with them.
+        reductions: How often the ranks summed the gradients of all weights.
     """
 
     def __init__(
-        self, model: nn.Module, problem: Problem, rows: Split, *, weight: float = 1.0
+        self,
+        model: nn.Module,
+        problem: Problem,
+        rows: Split,
+        *,
+        weight: float = 1.0,
+        clock: PhaseClock | None = None,
     ) -> None:
         self._model, self._problem, self._rows = model, problem, rows
         self._weight = weight
         self._outputs: Tensor | None = None
+        self._clock = clock or PhaseClock()
         self.gradient_evaluations = 0.0
+        self.reductions = 0
 
     def __len__(self) -> int:
         """Its rows."""
@@ -51,13 +64,16 @@ class MiniBatch:
             The mean loss over these rows, weighted.
         """
         rows = len(self) if first is None else first
+        phase = Phase.SECOND_PASS if self.gradient_evaluations else Phase.FIRST_PASS
         self.gradient_evaluations += rows / len(self)
-        self._model.zero_grad(set_to_none=True)
-        outputs: Tensor = self._model(self._rows.inputs[:rows])
-        loss = self._problem.loss(outputs, self._rows.targets[:rows])
-        if self._weight != 1:
-            loss = loss * self._weight
-        loss.backward(retain_graph=keep_graph)  # type: ignore[no-untyped-call]
+        with self._clock.phase(phase):
+            self._model.zero_grad(set_to_none=True)
+            outputs: Tensor = self._model(self._rows.inputs[:rows])
+            loss = self._problem.loss(outputs, self._rows.targets[:rows])
+            if self._weight != 1:
+                loss = loss * self._weight
+            loss.backward(retain_graph=keep_graph)  # type: ignore[no-untyped-call]
+        self.reductions += self._sums_gradients()
         self._outputs = outputs if keep_graph else None
         return loss
 
@@ -78,3 +94,8 @@ class MiniBatch:
         # of such outputs is NaN all the same.
         finite = torch.nan_to_num(outputs.detach())
         return self._problem.loss(outputs, self._problem.sample_targets(finite))
+
+    def _sums_gradients(self) -> bool:
+        """Whether a backward pass now sums the gradients over the ranks."""
+        model = self._model
+        return isinstance(model, DistributedDataParallel) and model.require_backward_grad_sync

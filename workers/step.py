@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from kbfgs import IndefiniteFactorError, NonFiniteLossError
+from kbfgs.phases import PhaseClock
+from service.contracts.usage import Phase
 from workers.minibatch import MiniBatch
 from workers.optimizers import StepsOnBatches, WarmStarting
 from workers.problems.base import Problem, Split
@@ -22,14 +24,31 @@ BROKEN_OFF = (
 
 
 @dataclass(frozen=True)
+class Passes:
+    """What was differentiated, as :class:`MiniBatch` counts it."""
+
+    gradient_evaluations: float
+    """Backward passes in units of the whole mini-batch."""
+    reductions: int
+    """How often the ranks summed the gradients of all weights."""
+
+    @classmethod
+    def over(cls, *batches: MiniBatch) -> "Passes":
+        """All passes over these mini-batches."""
+        return cls(
+            sum(batch.gradient_evaluations for batch in batches),
+            sum(batch.reductions for batch in batches),
+        )
+
+
+@dataclass(frozen=True)
 class StepResult:
     """What a step did."""
 
     loss: float
     """Mean loss of the mini-batch before the step, weighted; NaN where the optimizer refused to go
     on."""
-    gradient_evaluations: float
-    """Backward passes in units of the whole mini-batch, as :class:`MiniBatch` counts them."""
+    passes: Passes
 
 
 def optimization_step(
@@ -39,6 +58,7 @@ def optimization_step(
     problem: Problem,
     batch: Split,
     weight: float = 1.0,
+    clock: PhaseClock | None = None,
 ) -> StepResult:
     """Take one step; the optimizer differentiates as often as it needs to.
 
@@ -48,16 +68,19 @@ def optimization_step(
         problem: Its loss.
         batch: This rank's rows.
         weight: What they count, as :class:`MiniBatch` has it.
+        clock: Times the passes, and all else that the optimizer does as its update.
     """
-    rows = MiniBatch(model, problem, batch, weight=weight)
+    clock = clock or PhaseClock()
+    rows = MiniBatch(model, problem, batch, weight=weight, clock=clock)
     try:
-        if isinstance(optimizer, StepsOnBatches):
-            loss = optimizer.step_on(rows)
-        else:
-            loss = torch.as_tensor(optimizer.step(rows.backward))  # type: ignore[arg-type]
+        with clock.phase(Phase.UPDATE):
+            if isinstance(optimizer, StepsOnBatches):
+                loss = optimizer.step_on(rows)
+            else:
+                loss = torch.as_tensor(optimizer.step(rows.backward))  # type: ignore[arg-type]
     except BROKEN_OFF:
-        return StepResult(math.nan, rows.gradient_evaluations)
-    return StepResult(loss.item(), rows.gradient_evaluations)
+        return StepResult(math.nan, Passes.over(rows))
+    return StepResult(loss.item(), Passes.over(rows))
 
 
 def warm_start(
@@ -67,7 +90,7 @@ def warm_start(
     problem: Problem,
     batches: Iterable[Split],
     weights: Iterable[float] = repeat(1.0),
-) -> float:
+) -> Passes:
     """Show the optimizer the training data once, in eval mode, in which the model stays.
 
     Args:
@@ -78,7 +101,7 @@ def warm_start(
         weights: What they count.
 
     Returns:
-        The gradient evaluations that it took.
+        What it took.
 
     Raises:
         TypeError: If the optimizer has no warm start.
@@ -91,4 +114,4 @@ def warm_start(
         for batch, weight in zip(batches, weights, strict=False)
     ]
     optimizer.warm_start_on(shown)
-    return sum(batch.gradient_evaluations for batch in shown)
+    return Passes.over(*shown)

@@ -9,6 +9,7 @@ import torch
 
 from service.contracts.events import Event, MetricPoint, TrialEnded, TrialPoint, TrialStarted
 from service.contracts.states import FailureKind
+from service.contracts.usage import Usage
 from workers.checkpoint import Checkpoint, CheckpointDamaged, CheckpointStore
 from workers.context import TrialFolder, TrialPlan
 from workers.environment import describe_environment
@@ -58,6 +59,7 @@ class Trial:
         self._checkpoints = CheckpointStore(folder.path, ranks)
         self._points: tuple[MetricPoint, ...] = ()
         self._run: TrainingRun | None = None
+        self._used_before: Usage | None = None
         self._resumed_from = 0
         self.ended = False
 
@@ -107,12 +109,12 @@ class Trial:
             assert self._run is not None
             return self._record(self._run.begin())
         if self._run is not None and saved.state is not None:
-            self._run.resume(saved.state, saved.points[-1])
+            self._run.resume(saved.state, saved.points[-1], saved.usage)
         return self._retell(saved)
 
     def _retell(self, saved: Checkpoint) -> list[Event]:
         """The history of a trial that goes on, and its end where that was reached."""
-        self._points = saved.points
+        self._points, self._used_before = saved.points, saved.usage
         self._resumed_from = saved.points[-1].epoch if saved.points else 0
         events: list[Event] = [self._told(point) for point in saved.points]
         if saved.diverged is not None:
@@ -170,7 +172,9 @@ class Trial:
         return saved
 
     def _save(self, state: dict[str, object] | None, *, diverged: str | None = None) -> None:
-        self._checkpoints.save(Checkpoint(self._identity, self._points, state, diverged=diverged))
+        self._checkpoints.save(
+            Checkpoint(self._identity, self._points, state, diverged=diverged, usage=self._usage())
+        )
 
     def _settings(self) -> RunSettings:
         trial = self._plan.trial
@@ -214,7 +218,11 @@ class Trial:
             failure=failure,
             message=message,
             worker_seconds=self._elapsed_seconds() * self._ranks.size,
+            usage=self._usage(),
         )
+
+    def _usage(self) -> Usage | None:
+        return self._used_before if self._run is None else self._run.usage
 
     def _elapsed_seconds(self) -> float:
         if self._run is not None:

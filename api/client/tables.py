@@ -33,6 +33,8 @@ def print_report(console: Console, report: Report) -> None:
         console.print(_contenders(problem))
         if problem.beside:
             console.print(_beside(problem))
+        if problem.phases:
+            console.print(_cost(problem))
         for warning in problem.warnings:
             console.print(f"warning: {warning}", soft_wrap=True)
     for warning in report.warnings:
@@ -60,6 +62,24 @@ def _beside(problem: ProblemReport) -> Table:
     table = plain_table("contender", *(f"{metric.heading} (95 %)" for metric in problem.beside))
     for contender in problem.contenders:
         table.add_row(contender.name, *map(contender.written, problem.beside))
+    return table
+
+
+def _cost(problem: ProblemReport) -> Table:
+    """Where the training seconds of the finals went, what a step sent, and the most memory."""
+    phases = problem.phases
+    table = plain_table(
+        "contender", *(phase.words for phase in phases), "sent a step", "memory", "GPU memory"
+    )
+    for entry in problem.contenders:
+        if (cost := entry.cost) is not None:
+            table.add_row(
+                entry.name,
+                *map(cost.written_share, phases),
+                cost.written_bytes,
+                numbers.size(cost.peak_memory_bytes),
+                numbers.size(cost.peak_device_memory_bytes),
+            )
     return table
 
 

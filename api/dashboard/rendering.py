@@ -44,6 +44,7 @@ def environment() -> Environment:
         "p_value": numbers.p_value,
         "ratio_span": wording.ratio_span,
         "setting": numbers.setting,
+        "size": numbers.size,
         "span": wording.span,
         "spec": spec_text,
         "times": numbers.times,

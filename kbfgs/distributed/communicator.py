@@ -9,6 +9,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from kbfgs.phases import PhaseClock
+
 
 class Communicator(Protocol):
     """Sums tensors over all ranks.
@@ -16,7 +18,7 @@ class Communicator(Protocol):
     Attributes:
         rank: This rank, from 0.
         world_size: The number of ranks.
-        bytes_sent: Bytes handed to the network since the last `reset`.
+        bytes_sent: Bytes handed to the network since it was last set to 0.
     """
 
     rank: int
@@ -46,10 +48,14 @@ class ProcessGroup:
 
     Args:
         group: The group; None is the default one.
+        clock: What the messages are timed by, as the phase `exchange`.
     """
 
-    def __init__(self, group: dist.ProcessGroup | None = None) -> None:
+    def __init__(
+        self, group: dist.ProcessGroup | None = None, clock: PhaseClock | None = None
+    ) -> None:
         self._group = group
+        self._clock = clock or PhaseClock()
         self.rank = dist.get_rank(group)
         self.world_size = dist.get_world_size(group)
         self.bytes_sent = 0
@@ -57,7 +63,8 @@ class ProcessGroup:
     def sum_together(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The sums over the ranks, packed in one buffer of the widest dtype."""
         packed = torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
-        dist.all_reduce(packed, group=self._group)
+        with self._clock.phase("exchange"):
+            dist.all_reduce(packed, group=self._group)
         self.bytes_sent += packed.numel() * packed.element_size()
         pieces = torch.split(packed, [tensor.numel() for tensor in tensors])
         return [

@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from kbfgs.distributed.communicator import Communicator, OneRank, ProcessGroup
 from kbfgs.errors import DistributedError, UnsupportedModelError
+from kbfgs.phases import PhaseClock
 
 
 class RowWeightedAverage:
@@ -96,14 +97,14 @@ def _sharding(module: nn.Module) -> str | None:
     return None
 
 
-def communicator_for(model: nn.Module, *, reduce: str | None) -> Communicator:
-    """The ranks that train a model together.
+def communicator_for(model: nn.Module, *, reduce: str | None, clock: PhaseClock) -> Communicator:
+    """The ranks that train a model together; their messages are the clock's exchange.
 
     Raises:
         DistributedError: Several ranks with settings under which they would drift apart.
     """
     if isinstance(model, DistributedDataParallel):
-        group = ProcessGroup(model.process_group)
+        group = ProcessGroup(model.process_group, clock)
         if group.world_size > 1 and reduce is None:
             raise DistributedError(
                 "reduce=None would let the ranks of a DDP model drift apart: use reduce='vectors'"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kbfgs.diagnostics import PhaseSeconds
+from kbfgs.phases import PhaseSeconds
 from kbfgs.registry import FirstOrderParameter
 
 

@@ -162,7 +162,7 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
                 return self._skip_step(first.loss)
             self._settle_layers(first)
             batch_means = self._capture.batch_means
-        with self._clock.phase("exchange"):
+        with self._clock.phase("input_factors"):
             means = self._preconditioner.exchange_first(first)
             self._require_finite(means.loss)
         with self._clock.phase("second_pass"):
@@ -200,8 +200,8 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
             steps=self._steps,
             capped_steps=int(self._capped),
             overflowed_steps=self._overflowed,
-            seconds=self._clock.seconds(),
-            bytes_sent=self._preconditioner.communicator.bytes_sent,
+            seconds=self.phase_seconds,
+            bytes_sent=self.bytes_sent,
             layers=tuple(self._layer_diagnostics()),
             first_order=tuple(self._first_order),
         )

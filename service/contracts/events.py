@@ -9,6 +9,7 @@ from service.contracts.base import Contract, SettingValue
 from service.contracts.metrics import Metric
 from service.contracts.start import StudyStart
 from service.contracts.states import FailureKind
+from service.contracts.usage import Usage
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -108,6 +109,8 @@ class TrialEnded(Contract):
     message: str = ""
     worker_seconds: Annotated[float, Field(ge=0)]
     """Seconds of the trial over all its attempts, times its ranks: what it cost."""
+    usage: Usage | None = None
+    """What it took besides; None where it failed before it had begun."""
 
 
 class StudyEnded(Contract):

@@ -18,6 +18,7 @@ _SMALLEST, _LARGEST = -3, 9
 """Powers of ten that are written out."""
 _HUNDREDTH = Decimal("0.01")
 _AGES = ((86_400, "d"), (3600, "h"), (60, "min"))
+_SIZES = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 _DURATIONS = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 Write = Callable[[float | None], str]
@@ -141,6 +142,16 @@ def age(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {unit}"
     return f"{whole} s"
+
+
+def size(count: float | None) -> str:
+    """Bytes in the largest unit that fits: ``98.2 kB``, ``412 MB``, ``1.38 GB``."""
+    if count is None:
+        return DASH
+    for unit, factor in _SIZES:
+        if count >= factor:
+            return f"{number(count / factor)} {unit}"
+    return f"{count:.0f} B"
 
 
 def counted(count: int, noun: str) -> str:

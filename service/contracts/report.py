@@ -8,6 +8,7 @@ from service.contracts.base import Contract, SettingValue
 from service.contracts.metrics import Metric
 from service.contracts.space import Space
 from service.contracts.spec import Outcome
+from service.contracts.usage import Phase
 
 
 class Interval(Contract):
@@ -57,6 +58,33 @@ class TuningCost(Contract):
         return ", ".join(f"{count:,} {words}" for count, words in ends if count)
 
 
+class RunCost(Contract):
+    """What the finished runs of the finals took beside their time, as far as workers told it."""
+
+    runs: int
+    phases: dict[Phase, float]
+    """Each phase's share of the training seconds of these runs together."""
+    gradient_bytes: float
+    """What a rank gave into sums of gradients in a step, the median over the runs."""
+    curvature_bytes: float
+    """The same of the sums for curvature."""
+    peak_memory_bytes: float | None
+    """The most main memory of a process, the median over the runs."""
+    peak_device_memory_bytes: float | None
+
+    def written_share(self, phase: Phase) -> str:
+        """A phase's share as people read it: ``61 %``, or a dash."""
+        share = self.phases.get(phase)
+        return numbers.DASH if share is None else f"{share:.0%}".replace("%", " %")
+
+    @property
+    def written_bytes(self) -> str:
+        """``2.94 MB and 98.2 kB``: gradients and curvature; a dash where nothing was sent."""
+        if not self.gradient_bytes and not self.curvature_bytes:
+            return numbers.DASH
+        return f"{numbers.size(self.gradient_bytes)} and {numbers.size(self.curvature_bytes)}"
+
+
 class ContenderReport(Contract):
     """One contender on one problem."""
 
@@ -87,6 +115,8 @@ class ContenderReport(Contract):
     """Training seconds of a whole run that finished: what its final loss cost."""
     run_gradients: Interval
     """Gradient evaluations of a whole run that finished, in mini-batches."""
+    cost: RunCost | None = None
+    """What such runs took besides; None where no worker told."""
     training_seconds: TimeTo
     epochs: TimeTo
     steps: TimeTo
@@ -158,6 +188,12 @@ class ProblemReport(Contract):
             if metric is not self.metric
             and any(entry.at_end(metric) != NOT_MEASURED for entry in self.contenders)
         )
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases that any contender's finals have."""
+        costs = [entry.cost for entry in self.contenders if entry.cost is not None]
+        return tuple(phase for phase in Phase if any(cost.phases.get(phase) for cost in costs))
 
 
 class Report(Contract):

@@ -13,6 +13,7 @@ from service.contracts.states import (
     StudyState,
     TrialState,
 )
+from service.contracts.usage import Usage
 
 
 class ContenderProgress(Contract):
@@ -115,6 +116,8 @@ class TrialView(Contract):
     """That loss at its last epoch."""
     training_seconds: float | None
     worker_seconds: float | None
+    usage: Usage | None = None
+    """Seconds by phase, bytes sent and peak memory, once it has ended."""
     started_at: datetime | None
     ended_at: datetime | None
 

@@ -17,6 +17,7 @@ from service.contracts.states import (
     StudyState,
     TrialState,
 )
+from service.contracts.usage import Usage
 
 _ROUNDING = 1e-9
 """Ten times 0.1 CPUs is one CPU."""
@@ -155,6 +156,8 @@ class TrialRecord:
     environment: Environment | None
     started_at: datetime | None
     ended_at: datetime | None
+    usage: Usage | None = None
+    """What it took besides, once it has ended and where its workers told."""
 
 
 @dataclass(frozen=True, slots=True)

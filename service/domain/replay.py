@@ -94,6 +94,7 @@ def _replayed(
         points=tuple(points[epoch] for epoch in sorted(points)),
         worker_seconds=end.worker_seconds if end else 0.0,
         environment=environment,
+        usage=end.usage if end else None,
     )
 
 

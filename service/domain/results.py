@@ -6,6 +6,7 @@ from service.contracts.events import Environment, MetricPoint
 from service.contracts.plan import Point
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import OWN_FAILURES, FailureKind, StudyKind, TrialState
+from service.contracts.usage import Usage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class TrialResult:
     """The curve in the order of epochs, epoch 0 (the initial weights) included."""
     worker_seconds: float
     environment: Environment | None
+    usage: Usage | None = None
 
     @property
     def measured(self) -> bool:

@@ -18,6 +18,7 @@ from service.contracts.states import (
     StudyState,
     TrialState,
 )
+from service.contracts.usage import Usage
 from service.contracts.views import ChangeEvent
 from service.domain.records import (
     Capacity,
@@ -204,6 +205,10 @@ class TrialRows(Protocol):
         self, trial: TrialRecord, point: Point, settings: Mapping[str, SettingValue]
     ) -> None:
         """Note the point that a search proposed for a trial, and all settings that follow."""
+        ...
+
+    def set_usage(self, trial: TrialRecord, usage: Usage | None) -> None:
+        """Note what a trial took that has ended."""
         ...
 
     def set_started(self, trial: TrialRecord, attempt: int, environment: Environment) -> None:

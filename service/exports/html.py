@@ -15,7 +15,13 @@ from service.contracts.states import StudyKind
 from service.domain.results import ComparisonResults
 from service.exports.figures import loss_figure
 from service.exports.palette import contender_colours
-from service.exports.tables import Table, beside_table, contenders_table, pairs_table
+from service.exports.tables import (
+    Table,
+    beside_table,
+    contenders_table,
+    cost_table,
+    pairs_table,
+)
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -28,6 +34,7 @@ class _Section:
     contenders: Table
     beside: Table
     pairs: Table
+    cost: Table
     figures: tuple[Markup, ...]
     notes: tuple[tuple[str, str], ...]
 
@@ -76,6 +83,7 @@ def _section(
         contenders=contenders_table(problem),
         beside=beside_table(problem),
         pairs=pairs_table(problem),
+        cost=cost_table(problem),
         figures=tuple(Markup(figure) for figure in drawn if figure is not None),
         notes=_problem_notes(problem),
     )

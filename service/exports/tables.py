@@ -41,6 +41,31 @@ def beside_table(problem: ProblemReport) -> Table:
     )
 
 
+def cost_table(problem: ProblemReport) -> Table:
+    """Each contender: where the training seconds of its finals went, what it sent and held."""
+    on_device = any(c.cost and c.cost.peak_device_memory_bytes for c in problem.contenders)
+    return Table(
+        header=(
+            "contender",
+            *(phase.words for phase in problem.phases),
+            "sent a step: gradients and curvature",
+            "peak memory",
+            *(("peak GPU memory",) if on_device else ()),
+        ),
+        rows=tuple(
+            (
+                entry.name,
+                *map(cost.written_share, problem.phases),
+                cost.written_bytes,
+                numbers.size(cost.peak_memory_bytes),
+                *((numbers.size(cost.peak_device_memory_bytes),) if on_device else ()),
+            )
+            for entry in problem.contenders
+            if (cost := entry.cost) is not None
+        ),
+    )
+
+
 def pairs_table(problem: ProblemReport) -> Table:
     """Each pair: the ratio of the outcome, its interval and the tests."""
     return Table(

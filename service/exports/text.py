@@ -4,7 +4,13 @@ import textwrap
 
 from service.contracts import numbers
 from service.contracts.report import ProblemReport, Report
-from service.exports.tables import Table, beside_table, contenders_table, pairs_table
+from service.exports.tables import (
+    Table,
+    beside_table,
+    contenders_table,
+    cost_table,
+    pairs_table,
+)
 
 _WIDTH = 100
 _MOST_PAIRS = 15
@@ -37,6 +43,8 @@ def _problem(problem: ProblemReport, *, titled: bool) -> str:
     parts += [_wrapped(problem.sentence), aligned(contenders_table(problem))]
     if problem.beside:
         parts.append(aligned(beside_table(problem)))
+    if problem.phases:
+        parts.append(aligned(cost_table(problem)))
     if problem.pairs:
         parts.append(_pairs(problem))
     if problem.warnings:

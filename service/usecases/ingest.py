@@ -137,6 +137,7 @@ class Ingest:
         if after is TrialState.FAILED and failure is None:
             failure = FailureKind.BUG
         self.ledger.trial(trial, after, event.message, failure=failure)
+        self.unit.trials.set_usage(trial, event.usage)
         self._note(trial, replace(self._known(trial), worker_seconds=event.worker_seconds))
         self._trials[trial.id] = replace(trial, state=after, ended_at=event.at)
 

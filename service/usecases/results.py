@@ -37,6 +37,7 @@ def read_results(
             points=points[trial.key],
             worker_seconds=trial.worker_seconds or 0.0,
             environment=trial.environment,
+            usage=trial.usage,
         )
 
     return ComparisonResults(

@@ -204,6 +204,7 @@ def trial_view(trial: TrialRecord) -> TrialView:
         final_loss=trial.final_loss,
         training_seconds=trial.training_seconds,
         worker_seconds=trial.worker_seconds,
+        usage=trial.usage,
         started_at=trial.started_at,
         ended_at=trial.ended_at,
     )

@@ -133,6 +133,7 @@ def test_submit_and_wait_prints_progress_verdict_and_table(
         "final training loss (95 %)",
         goal,
         "tuning cost",
+        "forward and backward",
     ):
         assert heading in table
     for contender in problem.contenders:

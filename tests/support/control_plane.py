@@ -22,6 +22,7 @@ from service.contracts.events import (
 from service.contracts.plan import StudyAssignment
 from service.contracts.start import StudyStart
 from service.contracts.states import FailureKind
+from service.contracts.usage import Phase, Usage
 from service.dispatch.checkpoints import CheckpointFolders
 from service.dispatch.loop import Dispatcher
 from service.dispatch.orders import Orders
@@ -127,6 +128,14 @@ def point(epoch: int, loss: float | None = None, *, seconds: float = 1.0) -> Met
     )
 
 
+USAGE = Usage(
+    phases={Phase.FIRST_PASS: 1.5, Phase.UPDATE: 0.75},
+    gradient_bytes=60_000_000,
+    peak_memory_bytes=412_000_000,
+)
+"""What a trial of three epochs of one second took."""
+
+
 @dataclass
 class FakeDriver:
     """A driver of one attempt of a study, without training."""
@@ -170,6 +179,7 @@ class FakeDriver:
             failure=FailureKind.BUG if outcome == "failed" else None,
             message="it broke" if outcome == "failed" else "",
             worker_seconds=7.0,
+            usage=USAGE,
         )
 
     def done(self) -> StudyEnded:

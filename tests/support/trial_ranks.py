@@ -75,7 +75,7 @@ def told(
 def whole_story(rank: int, root: str) -> dict[str, Any]:
     """All that the tests look at, by one start of the ranks."""
     folder, ranks = Path(root), Group()
-    free = {name: losses_of(told(plan_of(name), folder / name, ranks=ranks)) for name in SEVERAL}
+    stories = {name: told(plan_of(name), folder / name, ranks=ranks) for name in SEVERAL}
     resumed = {}
     for name in RESUMED:
         for lives in (1, 3):
@@ -85,7 +85,8 @@ def whole_story(rank: int, root: str) -> dict[str, Any]:
             )
             resumed[name, lives] = losses_of(events)
     return {
-        "free": free,
+        "free": {name: losses_of(events) for name, events in stories.items()},
+        "ends": {name: events[-1] for name, events in stories.items()},
         "resumed": resumed,
         "diverged": told(plan_of("sgd", lr=1e6, epochs=9), folder / "far", ranks=ranks),
         "widened": losses_of(told(plan_of("kbfgs", epochs=3), folder / "one", ranks=ranks)),

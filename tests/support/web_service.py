@@ -26,6 +26,7 @@ from service.contracts.events import (
     TrialStarted,
 )
 from service.contracts.plan import StudyAssignment, TrialAssignment
+from service.contracts.usage import Phase, Usage
 from service.db.engine import open_engine
 from service.db.migrate import migrate
 from service.domain.records import Actor, Role
@@ -104,7 +105,12 @@ class PlayedDriver:
         """The trial ends well."""
         now = datetime.now(UTC)
         ended = TrialEnded(
-            trial_id=trial.trial_id, number=1, at=now, outcome="finished", worker_seconds=2.0
+            trial_id=trial.trial_id,
+            number=1,
+            at=now,
+            outcome="finished",
+            worker_seconds=2.0,
+            usage=Usage(phases={Phase.FIRST_PASS: 1.0}, peak_memory_bytes=412_000_000),
         )
         self.send([ended])
 

@@ -12,6 +12,7 @@ from workers.optimizers.base import (
     Factory,
     Settings,
     StepsOnBatches,
+    TellsPhases,
     UnknownOptimizer,
     WarmStarting,
     without,
@@ -21,6 +22,7 @@ from workers.plugins import PluginBroken, load_factory, optimizer_origin
 __all__ = [
     "FACTORIES",
     "StepsOnBatches",
+    "TellsPhases",
     "UnknownOptimizer",
     "WarmStarting",
     "build_optimizer",

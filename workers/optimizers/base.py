@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from service.contracts.base import SettingValue
+from service.contracts.usage import Phase
 from workers.minibatch import MiniBatch
 
 Settings = Mapping[str, SettingValue]
@@ -36,6 +37,21 @@ class WarmStarting(Protocol):
 
     def warm_start_on(self, batches: Sequence[MiniBatch]) -> None:
         """Learn from all training rows at the initial weights, which stay as they are."""
+        ...
+
+
+@runtime_checkable
+class TellsPhases(Protocol):
+    """An optimizer that knows what went into its last step."""
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes that this rank gave into sums over the ranks since the step began, gradients
+        apart; before the first step those of the warm start."""
+        ...
+
+    def phases(self) -> Mapping[Phase, float]:
+        """Seconds of each phase, passes included; asked between steps."""
         ...
 
 

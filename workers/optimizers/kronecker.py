@@ -1,14 +1,25 @@
 """K-BFGS and K-FAC of the kbfgs library, stepping on mini-batches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from kbfgs import KBFGS, KFAC, curvature_rows
+from kbfgs import KBFGS, KFAC, PhaseSeconds, curvature_rows
+from service.contracts.usage import Phase
 from workers.minibatch import MiniBatch
 from workers.optimizers.base import Settings, without
+
+_PHASES = {
+    "first_pass": Phase.FIRST_PASS,
+    "exchange": Phase.COMMUNICATION,
+    "input_factors": Phase.STATISTICS,
+    "direction": Phase.PRECONDITIONING,
+    "second_pass": Phase.SECOND_PASS,
+    "curvature": Phase.FACTOR_UPDATE,
+}
+"""The fields of the library's :class:`PhaseSeconds`."""
 
 
 class KBFGSOnBatches(KBFGS):
@@ -28,6 +39,10 @@ class KBFGSOnBatches(KBFGS):
             for batch in batches:
                 batch.forward()
 
+    def phases(self) -> Mapping[Phase, float]:
+        """Seconds of the last step."""
+        return _by_phase(self.phase_seconds)
+
 
 class KFACOnBatches(KFAC):
     """K-FAC with the Fisher information on targets drawn from the model's own distribution."""
@@ -46,6 +61,10 @@ class KFACOnBatches(KFAC):
             for batch in batches:
                 batch.forward()
 
+    def phases(self) -> Mapping[Phase, float]:
+        """Seconds of the last step."""
+        return _by_phase(self.phase_seconds)
+
 
 def kbfgs(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     """K-BFGS, or K-BFGS(L) with ``memory``; without ``safeguard`` it is the paper's exactly."""
@@ -55,6 +74,10 @@ def kbfgs(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
 def kfac(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     """K-FAC; without ``safeguard`` no step is capped."""
     return KFACOnBatches(model, **_keywords(settings))  # type: ignore[arg-type]
+
+
+def _by_phase(seconds: PhaseSeconds) -> dict[Phase, float]:
+    return {phase: spent for name, phase in _PHASES.items() if (spent := getattr(seconds, name))}
 
 
 def _keywords(settings: Settings) -> dict[str, object]:

@@ -44,6 +44,7 @@ class Trial(Base):
     final_loss: Mapped[float | None]
     training_seconds: Mapped[float | None]
     worker_seconds: Mapped[float | None]
+    usage: Mapped[dict[str, Any] | None]
 
     __table_args__ = (
         UniqueConstraint("comparison_id", "number"),

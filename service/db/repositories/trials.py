@@ -12,6 +12,7 @@ from service.contracts.base import SettingValue
 from service.contracts.events import Environment
 from service.contracts.plan import Point
 from service.contracts.states import ENDED_TRIALS, FailureKind, StudyKind, TrialState
+from service.contracts.usage import Usage
 from service.db.models import Trial
 from service.domain.records import (
     NewTrial,
@@ -174,12 +175,17 @@ class Trials:
         )
 
     def set_started(self, trial: TrialRecord, attempt: int, environment: Environment) -> None:
-        """Note in which attempt and where a trial runs."""
+        """Note in which attempt and where a trial runs; what it takes is told at its end."""
         self.session.execute(
             update(Trial)
             .where(Trial.key == trial.key)
-            .values(attempt=attempt, environment=environment.model_dump(mode="json"))
+            .values(attempt=attempt, environment=environment.model_dump(mode="json"), usage=None)
         )
+
+    def set_usage(self, trial: TrialRecord, usage: Usage | None) -> None:
+        """Note what a trial took that has ended."""
+        stored = usage.model_dump(mode="json") if usage else None
+        self.session.execute(update(Trial).where(Trial.key == trial.key).values(usage=stored))
 
     def set_figures(self, figures: Mapping[int, TrialFigures]) -> None:
         """Write the figures of trials by key."""
@@ -219,6 +225,7 @@ def _record(row: Trial) -> TrialRecord:
         final_loss=row.final_loss,
         training_seconds=row.training_seconds,
         worker_seconds=row.worker_seconds,
+        usage=Usage.model_validate(row.usage) if row.usage else None,
         environment=Environment.model_validate(row.environment) if row.environment else None,
         started_at=row.started_at,
         ended_at=row.ended_at,

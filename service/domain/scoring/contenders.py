@@ -19,6 +19,7 @@ from service.contracts.space import Dimension, Space, Values, is_number
 from service.contracts.spec import ContenderSpec, Outcome
 from service.contracts.states import TrialState
 from service.domain.results import TrialResult
+from service.domain.scoring.costs import run_cost
 from service.domain.scoring.intervals import median_interval
 from service.domain.scoring.runs import Run, counted_runs
 
@@ -67,6 +68,7 @@ def contender_report(
         **{measured.value: _at_end(runs, measured) for measured in Metric},
         run_seconds=_interval([point.training_seconds for point in _ends(runs)]),
         run_gradients=_interval([point.gradient_evaluations for point in _ends(runs)]),
+        cost=run_cost(finals),
         training_seconds=_time_to(runs, Outcome.TRAINING_SECONDS, target),
         epochs=_time_to(runs, Outcome.EPOCHS, target),
         steps=_time_to(runs, Outcome.STEPS, target),

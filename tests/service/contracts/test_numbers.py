@@ -67,3 +67,18 @@ def test_words_are_listed() -> None:
         "A and B",
         "A, B and C",
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (None, "–"),
+        (0, "0 B"),
+        (33.5, "34 B"),
+        (98_200, "98.2 kB"),
+        (412e6, "412 MB"),
+        (1.38e9, "1.38 GB"),
+    ],
+)
+def test_bytes_have_the_largest_unit_that_fits(count: float | None, text: str) -> None:
+    assert numbers.size(count) == text

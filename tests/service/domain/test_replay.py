@@ -11,12 +11,16 @@ from service.contracts.events import (
 )
 from service.contracts.plan import Plan
 from service.contracts.states import FailureKind, StudyKind, TrialState
+from service.contracts.usage import Phase, Usage
 from service.domain.planning import plan, plan_finals
 from service.domain.replay import replay
 from service.domain.results import ComparisonResults
 from tests.support.comparisons import NOW, PROBLEM, a_spec, curve
 
 HERE = Environment(hostname="here", device="cpu", python="3.11", torch="2.13", threads=1)
+
+
+USAGE = Usage(phases={Phase.FIRST_PASS: 1.5})
 
 
 def started(number: int, *, resumed: int = 0) -> Event:
@@ -38,6 +42,7 @@ def ended(number: int, outcome: str = "finished", failure: FailureKind | None = 
         outcome=outcome,
         failure=failure,
         worker_seconds=7,
+        usage=USAGE,
     )
 
 
@@ -66,6 +71,7 @@ def test_a_trial_has_its_curve_its_end_and_its_place() -> None:
     assert trial.state is TrialState.FINISHED
     assert [point.train_loss for point in trial.points] == [9, 8]
     assert (trial.worker_seconds, trial.environment, trial.kind) == (7, HERE, StudyKind.TUNING)
+    assert trial.usage == USAGE
 
 
 def test_what_was_not_told_is_queued_and_what_did_not_end_is_running() -> None:

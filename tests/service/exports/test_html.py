@@ -1,6 +1,7 @@
 """The report as one self-contained page."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -9,6 +10,7 @@ from service.contracts.catalogue import built_in
 from service.contracts.metrics import Metric
 from service.contracts.spec import Outcome
 from service.contracts.states import TrialState
+from service.contracts.usage import Phase, Usage
 from service.domain.results import ComparisonResults, TrialResult
 from service.domain.scoring import score
 from service.exports.figures import loss_figure
@@ -188,3 +190,13 @@ def test_each_contender_has_its_own_colour_and_its_optimizers_where_it_can() -> 
 def test_no_two_colours_are_the_same() -> None:
     every = [*OPTIMIZER_COLOURS.values(), *FURTHER_COLOURS]
     assert len(set(every)) == len(every)
+
+
+def test_what_the_runs_took_has_a_table_where_workers_told(text: str) -> None:
+    assert "Cost of the finals" not in text
+    usage = Usage(phases={Phase.FIRST_PASS: 1.0}, peak_memory_bytes=412_000_000)
+    told = replace(WON, trials=tuple(replace(trial, usage=usage) for trial in WON.trials))
+    words = Page(page_of(told)).words
+    cost = words[words.index("Cost of the finals") : words.index("How it was judged")]
+    assert "forward and backward" in cost
+    assert "412 MB" in cost

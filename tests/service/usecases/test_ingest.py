@@ -8,7 +8,7 @@ from sqlalchemy import text
 from service.contracts.events import EventBatch, Heartbeat, TrialPoint
 from service.contracts.states import StudyState, TrialState
 from service.domain.errors import Forbidden, NotFound, StaleAttempt, TransitionRefused
-from tests.support.control_plane import ControlPlane, FakeDriver, point
+from tests.support.control_plane import USAGE, ControlPlane, FakeDriver, point
 
 
 def everything(plane: ControlPlane) -> list[tuple[object, ...]]:
@@ -57,6 +57,19 @@ def test_batches_may_be_cut_and_repeated_anyhow(plane_on_both: ControlPlane, see
     assert view.best_loss == view.final_loss == pytest.approx(25, rel=0.1)
     assert view.training_seconds == 3
     assert view.worker_seconds == 7
+    assert view.usage == USAGE
+
+
+def test_what_a_trial_took_is_not_known_while_it_runs_again(plane_on_both: ControlPlane) -> None:
+    plane = plane_on_both
+    driver = a_driver(plane)
+    trial = driver.assignment.trials[0].trial_id
+    driver.send(driver.started(trial), driver.ended(trial))
+    with plane.service.queue.units.write() as unit:
+        stored = unit.trials.named(driver.study_id, [trial])[trial]
+        assert stored.usage == USAGE
+        unit.trials.set_started(stored, 2, driver.started(trial).environment)
+    assert plane.service.trials.of(driver.assignment.comparison_id)[0].usage is None
 
 
 def test_a_driver_that_missed_the_answer_to_its_end_may_say_it_again(plane: ControlPlane) -> None:

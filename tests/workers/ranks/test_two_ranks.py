@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.contracts.usage import Phase
 from tests.support.gloo_ranks import run_ranks
 from tests.support.tiny_training import losses_of
 from tests.support.trial_ranks import RESUMED, SEVERAL, plan_of, told, whole_story
@@ -40,6 +41,29 @@ def test_two_ranks_with_uneven_parts_train_as_one(story, name, tmp_path):
     assert story.ranks[0]["free"][name] == story.ranks[1]["free"][name]
     # SOAP's basis of a gradient that has not full rank follows from rounding alone.
     close(story.ranks[0]["free"][name], alone, 1e-3 if name == "soap" else 1e-8)
+
+
+STEPS = 2 * 6
+"""Two epochs of 50 rows in mini-batches of 9."""
+WEIGHTS_BYTES = 8 * (12 * 6 + 6 + 6 * 12 + 12)
+
+
+@pytest.mark.parametrize(
+    ("name", "sums"),
+    [("kbfgs", STEPS), ("kfac", STEPS), ("sgd", STEPS), ("rmsprop-paper", STEPS + 6)],
+)
+def test_gradients_are_sent_once_a_step_and_in_a_warm_start_that_takes_them(story, name, sums):
+    for rank in story.ranks:
+        assert rank["ends"][name].usage.gradient_bytes == sums * WEIGHTS_BYTES
+
+
+def test_curvature_is_sent_and_timed_by_those_that_have_it(story):
+    usage = {name: end.usage for name, end in story.ranks[0]["ends"].items()}
+    assert usage["sgd"].curvature_bytes == 0
+    assert Phase.COMMUNICATION not in usage["sgd"].phases
+    for name in ("kbfgs", "kbfgs-l", "kfac"):
+        assert usage[name].curvature_bytes > 0
+        assert usage[name].phases[Phase.COMMUNICATION] > 0
 
 
 @pytest.mark.parametrize("name", RESUMED)
