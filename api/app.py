@@ -13,6 +13,7 @@ from api.dashboard import pages
 from api.dashboard.assets import mount_static
 from api.events import Feed
 from api.headers import SecurityHeaders
+from api.metrics import Metrics, Timed
 from api.routes import (
     catalogue,
     cluster,
@@ -21,6 +22,7 @@ from api.routes import (
     health,
     login,
     logs,
+    metrics,
     results,
     studies,
 )
@@ -38,6 +40,7 @@ RESOURCES = (
     cluster,
     login,
     health,
+    metrics,
     reference_route,
 )
 
@@ -63,6 +66,7 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.feed = feed
+    app.state.metrics = Metrics(service.watch)
     app.state.api_routes = tuple(
         route
         for resource in RESOURCES
@@ -73,6 +77,7 @@ def create_app(service: Service) -> FastAPI:
     reference.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Timed, app.state.metrics)
     for resource in RESOURCES:
         app.include_router(resource.router)
     app.include_router(pages.router())

@@ -6,6 +6,7 @@ from fastapi import Depends, Header, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from api.events import Feed
+from api.metrics import Metrics
 from api.sessions import CSRF_HEADER, SESSION_COOKIE, csrf_matches
 from service.bootstrap import Service
 from service.domain.errors import Forbidden, Unauthenticated
@@ -46,6 +47,13 @@ def get_feed(request: Request) -> Feed:
     return feed
 
 
+def get_metrics(request: Request) -> Metrics:
+    """The figures of this process."""
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
+MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 ServiceDep = Annotated[Service, Depends(get_service)]
 FeedDep = Annotated[Feed, Depends(get_feed)]
 

@@ -34,6 +34,7 @@ from service.usecases.logs import Logs
 from service.usecases.progress import Progress
 from service.usecases.queue import Queue
 from service.usecases.reports import Reports
+from service.usecases.standing import Watch
 from service.usecases.studies import Studies
 from service.usecases.trials import Trials
 
@@ -62,6 +63,7 @@ class Service:
     keys: Keys
     cluster: Cluster
     logs: Logs
+    watch: Watch
     queue: Queue
     progress: Progress
     engine: Engine
@@ -106,6 +108,7 @@ def assemble(
         keys=Keys(units, time),
         cluster=Cluster(units, time),
         logs=Logs(units),
+        watch=Watch(units, time),
         queue=Queue(units, time, limits),
         progress=progress,
         engine=engine,

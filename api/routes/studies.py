@@ -3,9 +3,15 @@
 from fastapi import APIRouter
 
 from api.bodies import BodyDep
-from api.deps import Claim, ServiceDep
+from api.deps import Claim, MetricsDep, ServiceDep
 from api.reference import json_body, problems
-from service.contracts.events import EventBatch, EventReceipt, Heartbeat, HeartbeatReply
+from service.contracts.events import (
+    EventBatch,
+    EventReceipt,
+    Heartbeat,
+    HeartbeatReply,
+    TrialPoint,
+)
 from service.contracts.plan import StudyAssignment
 from service.domain.errors import Forbidden
 from service.domain.tokens import StudyClaim
@@ -24,11 +30,13 @@ def assignment(claim: Claim, service: ServiceDep) -> StudyAssignment:
     openapi_extra=json_body(EventBatch),
     responses=problems(400, 403, 404, 409, 413, 415),
 )
-def events(claim: Claim, service: ServiceDep, body: BodyDep) -> EventReceipt:
+def events(claim: Claim, service: ServiceDep, metrics: MetricsDep, body: BodyDep) -> EventReceipt:
     """Take events; what was taken before changes nothing."""
     batch = body.contract(EventBatch)
     check_attempt(claim, batch.attempt)
-    return service.studies.record(claim.study_id, batch)
+    receipt = service.studies.record(claim.study_id, batch)
+    metrics.ingested(sum(isinstance(event, TrialPoint) for event in batch.events))
+    return receipt
 
 
 @router.post(

@@ -14,6 +14,7 @@ from service.db.repositories.cluster import ClusterSnapshot
 from service.db.repositories.comparisons import Changes, Comparisons, Reports
 from service.db.repositories.logs import Logs
 from service.db.repositories.points import Events, Points
+from service.db.repositories.standing import StandingOfAll
 from service.db.repositories.studies import Studies
 from service.db.repositories.trials import Trials
 from service.domain.errors import StorageUnavailable
@@ -33,6 +34,7 @@ class SqlUnitOfWork:
         self.requests = Requests(session)
         self.reports = Reports(session)
         self.logs = Logs(session)
+        self.standing = StandingOfAll(session)
         self.cluster = ClusterSnapshot(session)
 
 

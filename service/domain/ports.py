@@ -21,6 +21,7 @@ from service.domain.rows import (
     StudyRows,
     TrialRows,
 )
+from service.domain.standing import StandingRows
 
 
 class Clock(Protocol):
@@ -82,6 +83,11 @@ class UnitOfWork(Protocol):
     @property
     def logs(self) -> LogRows:
         """What drivers and trials printed."""
+        ...
+
+    @property
+    def standing(self) -> StandingRows:
+        """Questions over all rows."""
         ...
 
     @property
