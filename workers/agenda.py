@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Literal
 
-from service.contracts.events import Event, StudyEnded, TrialEnded, TrialPoint, TrialProposed
+from service.contracts.events import (
+    Event,
+    StudyEnded,
+    TrialEnded,
+    TrialPoint,
+    TrialProposed,
+    TrialStarted,
+)
 from service.contracts.states import FailureKind
 from workers.context import TrialPlan
 from workers.halving import Halving
@@ -19,7 +26,7 @@ LOST_WORKER_RESTARTS = 2
 FIRST_PAUSE_SECONDS = 1.0
 """Before the first of these restarts; doubled before each further one."""
 ENDED = 1
-"""The number of the event that ends a trial."""
+"""The number of the event that ends a trial; those of its later beginnings follow."""
 OUT_OF_MEMORY_SIGNS = ("low on memory", "memory usage threshold")
 """What Ray writes of processes that it killed for memory."""
 
@@ -111,7 +118,7 @@ class Agenda:
             if not self._counts(event):
                 continue
             self._note(event)
-            told.append(event)
+            told.append(self._numbered(event))
             if isinstance(event, TrialPoint):
                 reason = self._halving.judge(event)
                 if reason and not _ends(event, following):
@@ -166,6 +173,16 @@ class Agenda:
             self._dying[event.trial_id] = event.message
             return False
         return True
+
+    def _numbered(self, event: Event) -> Event:
+        """The event; a trial that begins again says so under a number of its own.
+
+        Else it would pass for a repetition, and what it had trained since its last checkpoint
+        would stand beside what it trains again.
+        """
+        if isinstance(event, TrialStarted) and (again := self._lost[event.trial_id]):
+            return event.model_copy(update={"number": ENDED + again})
+        return event
 
     def _note(self, event: Event) -> None:
         if isinstance(event, TrialPoint | TrialEnded):

@@ -1,7 +1,7 @@
-"""A trial's checkpoint: replaced atomically as a whole, and never read where it is damaged."""
+"""A trial's checkpoints, the last and the best: replaced as a whole, never read where damaged."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from service.contracts.events import MetricPoint
 from service.contracts.usage import Usage
 from workers.ranks.base import ALONE, Ranks
 from workers.ranks.joining import OWN, state_for
-from workers.sealed import CheckpointDamaged, seal, unseal
+from workers.sealed import CheckpointDamaged, name_too, seal, unseal
 
-__all__ = ["Checkpoint", "CheckpointDamaged", "CheckpointStore"]
+__all__ = ["Checkpoint", "CheckpointDamaged", "CheckpointStore", "weights_of"]
 
 _HISTORY = TypeAdapter(tuple[MetricPoint, ...])
 
@@ -32,6 +32,8 @@ class Checkpoint:
         diverged: Why it diverged; None where it did not.
         ranks: How many ranks it was saved by.
         usage: What the trial had taken beside its time; None in one saved before that was kept.
+        best_epoch: Of the best checkpoint by then, this one or an earlier one; None where no loss
+            was finite.
     """
 
     identity: str
@@ -40,14 +42,16 @@ class Checkpoint:
     diverged: str | None = None
     ranks: int = 1
     usage: Usage | None = None
+    best_epoch: int | None = None
 
 
 class CheckpointStore:
-    """The checkpoint of one trial in its folder.
+    """The last and the best checkpoint of one trial in its folder.
 
     One rank keeps one file. Of several, each writes what it alone knows to a file of a new name;
     once all have, rank 0 replaces the first file, which names theirs. Whatever breaks off, the
-    first file names a whole set.
+    first file names a whole set. The best one is the first file of its moment under a second name,
+    which a process that was killed before it had given it makes up for.
 
     Args:
         folder: The trial's.
@@ -56,7 +60,8 @@ class CheckpointStore:
 
     def __init__(self, folder: Path, ranks: Ranks = ALONE) -> None:
         self._folder, self._ranks = folder, ranks
-        self._path = folder / "checkpoint.pt"
+        self._path, self._best = folder / "checkpoint.pt", folder / "best.pt"
+        self._best_shares: Sequence[str] = []
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Put it in the place of the one before; a crash leaves the one or the other."""
@@ -66,24 +71,42 @@ class CheckpointStore:
             state = {key: value for key, value in state.items() if key not in OWN}
         if self._ranks.rank > 0:
             return
+        is_best = _is_best(checkpoint)
+        if is_best:
+            self._best_shares = shares
         fields = {
             "identity": checkpoint.identity,
             "points": _HISTORY.dump_json(checkpoint.points).decode(),
             "state": state,
             "diverged": checkpoint.diverged,
             "usage": checkpoint.usage.model_dump_json() if checkpoint.usage else None,
+            "shares": shares,
+            "best_epoch": checkpoint.best_epoch,
+            "best_shares": self._best_shares,
         }
-        seal(self._path, {**fields, "shares": shares} if shares else fields)
-        self._forget_all_but(shares)
+        seal(self._path, fields)
+        if is_best:
+            name_too(self._path, self._best)
+        self._forget_all_but({*shares, *self._best_shares})
 
     def load(self, identity: str, device: torch.device) -> Checkpoint | None:
-        """The checkpoint of this run as this rank continues it, or None where there is none.
+        """The last checkpoint of this run as this rank continues it, or None where there is none.
 
         Raises:
             CheckpointDamaged: If a file is not whole or belongs to another run.
         """
+        found = self._read(self._path, identity, device)
+        if found is not None and _is_best(found) and self._ranks.rank == 0:
+            name_too(self._path, self._best)
+        return found
+
+    def load_best(self, identity: str, device: torch.device) -> Checkpoint | None:
+        """The same of the best checkpoint, for where the last one is damaged."""
+        return self._read(self._best, identity, device)
+
+    def _read(self, path: Path, identity: str, device: torch.device) -> Checkpoint | None:
         try:
-            fields = unseal(self._path, device)
+            fields = unseal(path, device)
         except FileNotFoundError:
             return None
         if fields["identity"] != identity:
@@ -93,6 +116,7 @@ class CheckpointStore:
         if state is not None:
             own = [self._own(share, device) for share in self._needed(shares)]
             state = state_for(self._ranks, state, own, saved_by=max(len(shares), 1))
+        self._best_shares = fields.get("best_shares", [])
         return Checkpoint(
             identity=identity,
             points=_HISTORY.validate_json(fields["points"]),
@@ -100,6 +124,7 @@ class CheckpointStore:
             diverged=fields["diverged"],
             ranks=max(len(shares), 1),
             usage=Usage.model_validate_json(usage) if (usage := fields.get("usage")) else None,
+            best_epoch=fields.get("best_epoch"),
         )
 
     def _share(self, own: dict[str, Any]) -> list[str]:
@@ -121,9 +146,32 @@ class CheckpointStore:
         except FileNotFoundError as error:
             raise CheckpointDamaged(f"the file {name} of one of its ranks is missing") from error
 
-    def _forget_all_but(self, shares: Sequence[str]) -> None:
-        """Remove what ranks wrote for earlier checkpoints."""
+    def _forget_all_but(self, shares: Collection[str]) -> None:
+        """Remove what ranks wrote for checkpoints that are neither the last nor the best."""
         kept = {share.split()[0] for share in shares}
         for path in self._folder.glob("share-*.pt"):
             if path.name not in kept:
                 path.unlink(missing_ok=True)
+
+
+def weights_of(path: Path) -> dict[str, torch.Tensor]:
+    """The model's weights in a checkpoint, on the CPU, as ``load_state_dict`` takes them.
+
+    Args:
+        path: A ``best.pt`` or ``checkpoint.pt`` of a trial, of however many workers.
+
+    Raises:
+        CheckpointDamaged: If the file is not whole, or the trial had diverged.
+        FileNotFoundError: If it is not there.
+    """
+    state = unseal(path, torch.device("cpu"))["state"]
+    if state is None:
+        raise CheckpointDamaged("its trial had diverged: it has no weights")
+    weights: dict[str, torch.Tensor] = state["model"]
+    return weights
+
+
+def _is_best(checkpoint: Checkpoint) -> bool:
+    """Whether it is the best one so far."""
+    last = checkpoint.points[-1].epoch if checkpoint.points else None
+    return checkpoint.state is not None and last is not None and last == checkpoint.best_epoch

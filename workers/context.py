@@ -8,6 +8,8 @@ from pathlib import Path
 
 from service.contracts.base import Contract
 from service.contracts.catalogue import Catalogue, DisabledPlugin
+from service.contracts.checkpointing import USUAL_CHECKPOINTS, CheckpointSpec
+from service.contracts.metrics import Metric
 from service.contracts.plan import StudyAssignment, TrialAssignment
 from service.contracts.schedule import Schedule
 from service.contracts.workers import Workers
@@ -15,6 +17,10 @@ from service.contracts.workers import Workers
 
 class UnknownToWorkers(LookupError):
     """The assignment names something that these workers' catalogue lacks."""
+
+
+_NO_MATTER = frozenset({"workers", "checkpoint", "metric"})
+"""Fields of a plan on which no loss depends, or by rounding alone."""
 
 
 class TrialPlan(Contract):
@@ -30,6 +36,10 @@ class TrialPlan(Contract):
     use_gpu: bool
     workers: Workers = 1
     """Ranks that train it together."""
+    checkpoint: CheckpointSpec = USUAL_CHECKPOINTS
+    """How often it is saved."""
+    metric: Metric = Metric.TRAIN_LOSS
+    """The loss whose lowest value makes a checkpoint the best."""
     trial: TrialAssignment
 
     def identity(self) -> str:
@@ -42,7 +52,7 @@ class TrialPlan(Contract):
         scheduled = Schedule.of(self.trial.settings).depends_on_length
         epochs = self.epochs if scheduled else 0
         fixed = {"epochs": epochs, "comparison_id": ""}
-        return self.model_copy(update=fixed).digest(without={"workers"})
+        return self.model_copy(update=fixed).digest(without=_NO_MATTER)
 
 
 def plan_trials(
@@ -77,6 +87,8 @@ def plan_trials(
             threads=assignment.threads,
             use_gpu=assignment.gpus > 0,
             workers=assignment.workers,
+            checkpoint=assignment.checkpoint,
+            metric=assignment.metric,
             trial=trial,
         )
         for trial in assignment.trials
@@ -86,6 +98,9 @@ def plan_trials(
 def _unknown(what: str, disabled: Sequence[DisabledPlugin]) -> UnknownToWorkers:
     lacking = f"these workers have no {what}: install the plug-in that brings it on all of them"
     return UnknownToWorkers("; ".join((lacking, *map(str, disabled))))
+
+
+_SPENT = "spent"
 
 
 @dataclass(frozen=True)
@@ -110,6 +125,27 @@ class TrialFolder:
     def let_run(self) -> None:
         """Take the sign of an earlier attempt away: the trial has been resumed since."""
         self._sign.unlink(missing_ok=True)
+
+    def note_spent(self, seconds: float) -> None:
+        """Note what the trial has cost, for a process that goes on from an earlier checkpoint.
+
+        Args:
+            seconds: Since it began, over all of its processes.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        temporary = self.path / ".spent"
+        temporary.write_text(repr(seconds), encoding="ascii")
+        temporary.replace(self.path / _SPENT)
+
+    def spent_seconds(self) -> float:
+        """What was noted last; 0 where nothing was, or a power cut took it."""
+        try:
+            return float((self.path / _SPENT).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return 0.0
 
     def remove(self) -> None:
         """Forget what was kept; nothing is there afterwards, as there may have been before."""

@@ -20,7 +20,7 @@ from workers.evaluation import evaluate_splits
 from workers.memory import PeakMemory
 from workers.optimizers import build_optimizer, wants_warm_start
 from workers.problems.base import Augmenting, Problem, Split
-from workers.ranks import ALONE, Agreement, Ranks, summed
+from workers.ranks import ALONE, Agreement, Ranks
 from workers.ranks.parts import cut, part_of, smallest_batch
 from workers.schedules import scheduler_for
 from workers.seeding import epoch_order, initial_weights, seed_training
@@ -74,6 +74,7 @@ class TrainingRun:
         run: Optimizer, seed, batch and bound.
         cancelled: Asked before every step whether to end.
         ranks: Who trains.
+        spent_seconds: What earlier processes have worked at the trial, lost epochs included.
 
     Raises:
         BadSetting: If the optimizer refuses its settings, or a mini-batch has fewer rows than
@@ -87,12 +88,13 @@ class TrainingRun:
         *,
         cancelled: Callable[[], bool] = lambda: False,
         ranks: Ranks = ALONE,
+        spent_seconds: float = 0.0,
     ) -> None:
         self._problem, self._run, self._ranks = problem, run, ranks
         self._agreement = Agreement(ranks, cancelled)
         # Asked once: to ask takes as long as a quarter of cutting a small batch.
         self._augmenting = problem if isinstance(problem, Augmenting) else None
-        self._clock = self._clock_from(ClockReading())
+        self._clock = self._clock_from(ClockReading(elapsed=spent_seconds))
         memory = PeakMemory(run.device)
         self._data = problem.load(run.device)
         self._refuse_empty_parts()
@@ -189,8 +191,9 @@ class TrainingRun:
         self._epoch, self._step = last.epoch, last.step
         self._evaluations = last.gradient_evaluations
         process_seconds = last.process_seconds if self._ranks.rank == 0 else 0.0
+        elapsed = max(last.elapsed_seconds, self.elapsed_seconds)
         self._clock = self._clock_from(
-            ClockReading(last.training_seconds, process_seconds, last.elapsed_seconds)
+            ClockReading(last.training_seconds, process_seconds, elapsed)
         )
         if usage is not None:
             self._meter.resume(usage)
@@ -284,13 +287,13 @@ class TrainingRun:
         figures = evaluate_splits(self._model, self._problem, self._data, self._ranks)
         self._meter.note_memory(self._ranks)
         reading = self._clock.read()
-        (process_seconds,) = summed(self._ranks, (reading.process,))
+        readings = self._ranks.gather((reading.process, reading.elapsed))
         return MetricPoint(
             epoch=self._epoch,
             step=self._step,
             training_seconds=reading.training,
-            elapsed_seconds=reading.elapsed,
-            process_seconds=process_seconds,
+            elapsed_seconds=readings[0][1],  # of rank 0: all decide by it when to save
+            process_seconds=sum(process for process, _ in readings),
             gradient_evaluations=self._evaluations,
             ranks=self._ranks.size,
             **figures,

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,25 @@ def seal(path: Path, fields: dict[str, Any]) -> str:
         temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
     return digest.hexdigest()
+
+
+def name_too(path: Path, other: Path) -> None:
+    """Give a file a second name, in the place of what had it; a crash leaves one or the other.
+
+    Args:
+        path: The file.
+        other: Its second name, in the same folder.
+    """
+    temporary = path.parent / f".{other.stem}-{uuid.uuid4().hex}"
+    try:
+        try:
+            temporary.hardlink_to(path)
+        except OSError:  # not every file system has links
+            shutil.copyfile(path, temporary)
+        temporary.replace(other)
+    finally:  # where both were one file already, replacing does nothing
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
 
 
 def unseal(path: Path, device: torch.device, *, digest: str | None = None) -> dict[str, Any]:

@@ -34,8 +34,12 @@ class Spending:
         self._costs = {trial_id: _Cost(seconds) for trial_id, seconds in (spent or {}).items()}
 
     def note(self, trial_id: str, seconds: float, *, ranks: int) -> None:
-        """A trial says what it has cost; from now on so many ranks go on working at it."""
-        self._costs[trial_id] = _Cost(seconds, self._clock(), ranks)
+        """A trial says what it has cost; from now on so many ranks go on working at it.
+
+        One that begins again says less at first, while it tells its history: it costs no less.
+        """
+        known = self._costs.get(trial_id, _Cost(0.0)).seconds
+        self._costs[trial_id] = _Cost(max(known, seconds), self._clock(), ranks)
 
     def rest(self, trial_id: str) -> None:
         """Nobody works at the trial any more; its cost is what it last said."""

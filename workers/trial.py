@@ -1,7 +1,7 @@
 """A trial from its start or its checkpoint to its end, told as events."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -20,7 +20,7 @@ from workers.problems import Problem, build_problem
 from workers.ranks.base import ALONE, Ranks
 
 STARTED, ENDED = 0, 1
-"""The numbers of a trial's two lifecycle events; a restart in the same attempt repeats them."""
+"""The numbers of a trial's two lifecycle events, as its process gives them."""
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +29,10 @@ class Trial:
     """One trial: :meth:`start`, then :meth:`advance` until :attr:`ended`.
 
     Both return the events that happened, in their order. An epoch is trained, measured, saved
-    and only then told, so whatever was told is in the checkpoint. A trial that resumes tells
-    its whole history again; whoever listens keys the points by trial and step. No exception
-    leaves the methods: a failure is an event.
+    where that is due, and told; the last one is always saved before it is told. A trial that
+    resumes tells its whole history again up to its checkpoint, and trains what came after it once
+    more; whoever listens forgets that, and keys the points by trial and step. No exception leaves
+    the methods: a failure is an event.
 
     Several ranks have a trial each and call the same methods in the same order. The events are
     the same on all of them, but for the end of one that fails: only it may know, and has to leave
@@ -60,6 +61,9 @@ class Trial:
         self._points: tuple[MetricPoint, ...] = ()
         self._run: TrainingRun | None = None
         self._used_before: Usage | None = None
+        self._saved_last: MetricPoint | None = None
+        self._saved_best: MetricPoint | None = None
+        self._spent_seconds = 0.0
         self._resumed_from = 0
         self.ended = False
 
@@ -89,6 +93,7 @@ class Trial:
         try:
             return self._record(self._run.epoch())
         except Cancelled:
+            self._note_spent()
             self.ended = True
             return []
         except Diverged as reason:
@@ -98,12 +103,15 @@ class Trial:
 
     def _begin(self) -> list[Event]:
         saved = self._saved()
+        known = saved.points[-1].elapsed_seconds if saved is not None and saved.points else 0.0
+        self._spent_seconds = max(known, self._folder.spent_seconds())
         if saved is None or saved.state is not None:
             self._run = TrainingRun(
                 self._problems(self._plan.problem),
                 self._settings(),
                 cancelled=self._folder.is_cancelled,
                 ranks=self._ranks,
+                spent_seconds=self._spent_seconds,
             )
         if saved is None:
             assert self._run is not None
@@ -114,7 +122,10 @@ class Trial:
 
     def _retell(self, saved: Checkpoint) -> list[Event]:
         """The history of a trial that goes on, and its end where that was reached."""
+        self._warn_of_other_ranks(saved)
         self._points, self._used_before = saved.points, saved.usage
+        self._saved_last = saved.points[-1] if saved.points else None
+        self._saved_best = _of_epoch(saved.points, saved.best_epoch)
         self._resumed_from = saved.points[-1].epoch if saved.points else 0
         events: list[Event] = [self._told(point) for point in saved.points]
         if saved.diverged is not None:
@@ -124,18 +135,47 @@ class Trial:
         return events
 
     def _record(self, point: MetricPoint) -> list[Event]:
-        """Save the run with this point, then tell of it."""
+        """Save the run with this point where that is due, then tell of it."""
         assert self._run is not None
         self._points = (*self._points, point)
         try:
             self._run.check(point)
         except Diverged as reason:
             return [self._told(point), self._diverged(str(reason))]
-        self._save(self._run.state())
+        over = point.epoch >= self._plan.epochs
+        if over or self._is_due(point):
+            self._saved_last, self._saved_best = point, self._better(point)
+            self._save(self._run.state())
+        else:
+            self._note_spent()
         events: list[Event] = [self._told(point)]
-        if point.epoch >= self._plan.epochs:
+        if over:
             events.append(self._ended("finished"))
         return events
+
+    def _is_due(self, point: MetricPoint) -> bool:
+        """Whether to save here; all ranks find the same, as their points are."""
+        last = self._saved_last
+        return last is None or self._plan.checkpoint.is_due(
+            epochs=point.epoch - last.epoch, seconds=point.elapsed_seconds - last.elapsed_seconds
+        )
+
+    def _better(self, point: MetricPoint) -> MetricPoint | None:
+        """The better one of this point and the best saved before; of equals the earlier."""
+        loss, best = point.value(self._plan.metric), self._saved_best
+        least = None if best is None else best.value(self._plan.metric)
+        return point if loss is not None and (least is None or loss < least) else best
+
+    def _note_spent(self) -> None:
+        """Keep what the trial has cost where no checkpoint tells of it."""
+        assert self._run is not None
+        if self._ranks.rank == 0:
+            try:
+                self._folder.note_spent(self._run.elapsed_seconds)
+            except OSError as error:
+                logger.warning(
+                    "%s: what it cost cannot be noted: %s", self._plan.trial.trial_id, error
+                )
 
     def _diverged(self, reason: str) -> TrialEnded:
         self._save(None, diverged=reason)
@@ -147,21 +187,31 @@ class Trial:
         return self._ended("failed", failure=failure.kind, message=failure.message)
 
     def _saved(self) -> Checkpoint | None:
-        """The checkpoint; where some rank's is damaged the trial begins anew, and says so."""
-        saved, damage = None, ""
-        try:
-            saved = self._checkpoints.load(self._identity, self._settings().device)
-        except CheckpointDamaged as error:
-            damage = str(error)
-        if damaged := list(filter(None, self._ranks.gather_text(damage))):
+        """The last checkpoint; where some rank's is damaged the best, or none, and says so."""
+        instead = {
+            self._checkpoints.load: "going on from the best one, where it is whole",
+            self._checkpoints.load_best: "starting from the beginning",
+        }
+        for load, otherwise in instead.items():
+            saved, damage = None, ""
+            try:
+                saved = load(self._identity, self._settings().device)
+            except CheckpointDamaged as error:
+                damage = str(error)
+            damaged = list(filter(None, self._ranks.gather_text(damage)))
+            if not damaged:
+                return saved
             logger.error(
-                "%s: the checkpoint in %s cannot be used, %s; starting from the beginning",
+                "%s: a checkpoint in %s cannot be used, %s; %s",
                 self._plan.trial.trial_id,
                 self._folder.path,
                 damaged[0],
+                otherwise,
             )
-            return None
-        if saved is not None and saved.ranks != self._ranks.size:
+        return None
+
+    def _warn_of_other_ranks(self, saved: Checkpoint) -> None:
+        if saved.ranks != self._ranks.size:
             logger.warning(
                 "%s: goes on with %s workers what %s had begun: its losses differ by rounding, "
                 "and random numbers begin anew",
@@ -169,11 +219,17 @@ class Trial:
                 self._ranks.size,
                 saved.ranks,
             )
-        return saved
 
     def _save(self, state: dict[str, object] | None, *, diverged: str | None = None) -> None:
         self._checkpoints.save(
-            Checkpoint(self._identity, self._points, state, diverged=diverged, usage=self._usage())
+            Checkpoint(
+                self._identity,
+                self._points,
+                state,
+                diverged=diverged,
+                usage=self._usage(),
+                best_epoch=self._saved_best.epoch if self._saved_best is not None else None,
+            )
         )
 
     def _settings(self) -> RunSettings:
@@ -225,6 +281,8 @@ class Trial:
         return self._used_before if self._run is None else self._run.usage
 
     def _elapsed_seconds(self) -> float:
-        if self._run is not None:
-            return self._run.elapsed_seconds
-        return self._points[-1].elapsed_seconds if self._points else 0.0
+        return self._spent_seconds if self._run is None else self._run.elapsed_seconds
+
+
+def _of_epoch(points: Sequence[MetricPoint], epoch: int | None) -> MetricPoint | None:
+    return next((point for point in points if point.epoch == epoch), None)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service.contracts.base import Contract, SettingValue
+from service.contracts.checkpointing import USUAL_CHECKPOINTS, CheckpointSpec
+from service.contracts.metrics import Metric
 from service.contracts.proposals import Proposals, Rungs
 from service.contracts.spec import USUAL_STALL_SECONDS, ComparisonSpec
 from service.contracts.states import StudyKind
@@ -92,6 +94,10 @@ class StudyAssignment(Contract):
     trials: tuple[TrialAssignment, ...]
     stall_seconds: float = USUAL_STALL_SECONDS
     """A trial that makes no step for so long counts as hung."""
+    checkpoint: CheckpointSpec = USUAL_CHECKPOINTS
+    """How often trials are saved."""
+    metric: Metric = Metric.TRAIN_LOSS
+    """The loss that decides on the problem; the checkpoint with the lowest one is the best."""
     proposals: Proposals | None = None
     """What the points of a search that learns are proposed from."""
     rungs: Rungs | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from service.contracts.base import Contract, Name, SettingValue
+from service.contracts.checkpointing import USUAL_CHECKPOINTS, CheckpointSpec
 from service.contracts.schedule import Schedule
 from service.contracts.space import Space, grid_size
 from service.contracts.tuning import Search, TuningSpec
@@ -122,6 +123,8 @@ class ComparisonSpec(Contract):
     stall_seconds: Annotated[float, Field(ge=1, le=86_400)] = USUAL_STALL_SECONDS
     """A trial whose process makes no step for so long counts as hung, and is ended; loading data,
     the rehearsal and an evaluation must take less."""
+    checkpoint: CheckpointSpec = USUAL_CHECKPOINTS
+    """How often trials are saved, after every epoch by default, and whether the best is kept."""
 
     @field_validator("name")
     @classmethod

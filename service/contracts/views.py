@@ -171,6 +171,8 @@ class Preview(Contract):
     """The fewest seeds at which a winner is possible."""
     search: str = ""
     """The search in words: ``up to 64 Sobol points a contender, within 600 worker-seconds``."""
+    checkpoints: str = ""
+    """When trials are saved, in words: ``every 10 epochs or 60 s``."""
     warnings: tuple[str, ...]
 
 

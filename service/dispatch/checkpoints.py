@@ -1,10 +1,14 @@
-"""The checkpoints of comparisons: a folder each, directly below the storage's."""
+"""The checkpoints of comparisons: a folder each, directly below the storage's, and what is kept."""
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from service.domain.ids import is_comparison_id
+
+KEPT = "best"
+"""The folder of what stays: ``best/<comparison>/<trial>.pt``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,19 @@ class CheckpointFolders:
             for entry in entries
             if is_comparison_id(entry.name) and entry.is_dir() and not entry.is_symlink()
         )
+
+    def keep_best(self, comparison_id: str, trial_ids: Iterable[str]) -> None:
+        """Move the best checkpoints of trials to where they stay; what is not there is passed over.
+
+        Raises:
+            OSError: Where one cannot be moved.
+        """
+        kept = self.storage / KEPT / comparison_id
+        for trial_id in trial_ids:
+            best = self.storage / comparison_id / trial_id / "best.pt"
+            if best.is_file():
+                kept.mkdir(parents=True, exist_ok=True)
+                best.replace(kept / f"{trial_id}.pt")
 
     def remove(self, comparison_id: str) -> None:
         """Remove a comparison's folder with all that is in it; one that is gone already is fine.

@@ -22,7 +22,7 @@ class Sweeper:
     """Compares what lies in the storage with the rows.
 
     Nothing is remembered: what a crash left undone, or what a straggler wrote after the removal,
-    is found by the next look.
+    is found by the next look. What a comparison wants kept is put aside first.
     """
 
     queue: Queue
@@ -59,6 +59,7 @@ class Sweeper:
 
     def _remove(self, comparison: str) -> None:
         try:
+            self.checkpoints.keep_best(comparison, self.queue.kept_finals(comparison))
             self.checkpoints.remove(comparison)
         except OSError as error:
             self._tell(f"the checkpoints of {comparison}", error)

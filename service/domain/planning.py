@@ -19,6 +19,7 @@ from service.contracts.spec import ComparisonSpec
 from service.contracts.states import StudyKind
 from service.domain import draws, ids
 from service.domain.errors import InvalidSpec
+from service.domain.selection import deciding_metric
 
 SIGNIFICANCE = 0.05
 """A corrected p below this counts."""
@@ -151,6 +152,8 @@ def study_assignment(
         workers=spec.workers,
         exclusive=study.kind is StudyKind.FINALS,
         stall_seconds=spec.stall_seconds,
+        checkpoint=spec.checkpoint,
+        metric=deciding_metric(spec, study.problem, catalogue),
         trials=tuple(
             _assigned(trial, contenders[trial.contender], comparison_id)
             for trial in study.trials

@@ -1,6 +1,6 @@
 """What the use cases need from outside: units of work, a runner of jobs, the time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -165,6 +165,10 @@ class Checkpoints(Protocol):
 
     def comparisons(self) -> tuple[str, ...]:
         """The ids of the comparisons that have any."""
+        ...
+
+    def keep_best(self, comparison_id: str, trial_ids: Iterable[str]) -> None:
+        """Put the best ones of these trials where they stay; who has none is passed over."""
         ...
 
     def remove(self, comparison_id: str) -> None:

@@ -49,6 +49,7 @@ def preview(spec: ComparisonSpec, catalogue: Catalogue) -> Preview:
         studies=tuple(studies),
         minimum_seeds=minimum_seeds(len(spec.contenders)),
         search=spec.tuning.described,
+        checkpoints=spec.checkpoint.described,
         warnings=tuple(_warnings(spec, catalogue)),
     )
 
@@ -84,6 +85,7 @@ def _warnings(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[str]:
             yield f"{contender.name} draws {points} points from {different}: some are tried twice"
     yield from _unequal_grids(spec, contenders)
     yield from _ranks_that_matter(spec, catalogue)
+    yield from _never_saved(spec)
     for index, first in enumerate(contenders):
         for second in contenders[index + 1 :]:
             if (first.optimizer, first.settings, first.space) == (
@@ -103,6 +105,16 @@ def _ranks_that_matter(spec: ComparisonSpec, catalogue: Catalogue) -> Iterator[s
                 f"{name} has batch norm, which sees the rows of one worker alone: with several "
                 "it trains otherwise than with one"
             )
+
+
+def _never_saved(spec: ComparisonSpec) -> Iterator[str]:
+    """Says where trials that are lost or paused begin again."""
+    every, epochs = spec.checkpoint, spec.budget.epochs
+    if every.seconds is None and every.epochs is not None and every.epochs >= epochs > 1:
+        yield (
+            f"a trial has {epochs:,} epochs and a checkpoint every {every.epochs:,}: one that is "
+            "lost or paused begins again"
+        )
 
 
 def _combinations(space: Space) -> float:

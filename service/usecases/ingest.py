@@ -138,7 +138,9 @@ class Ingest:
             failure = FailureKind.BUG
         self.ledger.trial(trial, after, event.message, failure=failure)
         self.unit.trials.set_usage(trial, event.usage)
-        self._note(trial, replace(self._known(trial), worker_seconds=event.worker_seconds))
+        known = self._known(trial)
+        cost = _no_less(known.worker_seconds, event.worker_seconds)
+        self._note(trial, replace(known, worker_seconds=cost))
         self._trials[trial.id] = replace(trial, state=after, ended_at=event.at)
 
     def _is_held(self, trial: TrialRecord) -> bool:
@@ -183,8 +185,8 @@ class Ingest:
         """The figures of a trial after one more point.
 
         An earlier point than the last one known changes the best loss alone, and the highest step
-        never falls. While a trial runs, the seconds since it began stand for what it costs; its
-        end says it exactly.
+        never falls, nor does the cost: one that goes on from a checkpoint tells of less at first.
+        While a trial runs, the seconds since it began stand for what it costs; its end says more.
         """
         loss = point.value(self.metric)
         best = min((one for one in (before.best_loss, loss) if one is not None), default=None)
@@ -198,7 +200,9 @@ class Ingest:
             best_loss=best,
             final_loss=loss,
             training_seconds=point.training_seconds,
-            worker_seconds=before.worker_seconds if ended else point.worker_seconds,
+            worker_seconds=before.worker_seconds
+            if ended
+            else _no_less(before.worker_seconds, point.worker_seconds),
         )
 
 
@@ -212,3 +216,8 @@ def _stored_figures(trial: TrialRecord) -> TrialFigures:
         training_seconds=trial.training_seconds,
         worker_seconds=trial.worker_seconds,
     )
+
+
+def _no_less(before: float | None, told: float) -> float:
+    """What a trial has cost, of which a process that begins again may know a part alone."""
+    return max(before or 0.0, told)

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from service.contracts.checkpointing import Keep
 from service.contracts.spec import IfShort
 from service.contracts.states import (
     ENDED_COMPARISONS,
     ENDED_STUDIES,
     ComparisonState,
+    StudyKind,
     StudyState,
 )
 from service.domain.ports import Clock, UnitOfWork, Units
@@ -52,6 +54,20 @@ class Queue:
             studies = unit.studies.of(comparison_id)
         ended = all(study.state in ENDED_STUDIES for study in studies)
         return studies if ended else None
+
+    def kept_finals(self, comparison_id: str) -> tuple[str, ...]:
+        """The trials whose best checkpoints outlive a comparison; none where it did not ask."""
+        with self.units.read() as unit:
+            comparison = unit.comparisons.get(comparison_id)
+            if comparison is None or comparison.spec.checkpoint.keep is not Keep.BEST:
+                return ()
+            finals = {
+                study.id
+                for study in unit.studies.of(comparison_id)
+                if study.kind is StudyKind.FINALS
+            }
+            trials = unit.trials.of(comparison_id)
+        return tuple(trial.id for trial in trials if trial.study_id in finals)
 
     def claim(self, study: StudyRecord) -> StudyRecord | None:
         """Take a queued study for its next attempt; None where it is no longer to be had."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
-from service.contracts.events import Event
+from service.contracts.checkpointing import CheckpointSpec
+from service.contracts.events import Event, TrialStarted
 from tests.support.tiny_training import TinyAutoencoder, losses_of, trial_plan
+from workers.checkpoint import CheckpointStore
 from workers.context import TrialFolder, TrialPlan
 from workers.problems import Problem, Split, Splits
 from workers.ranks import ALONE, Group, Ranks
@@ -88,11 +93,61 @@ def whole_story(rank: int, root: str) -> dict[str, Any]:
         "free": {name: losses_of(events) for name, events in stories.items()},
         "ends": {name: events[-1] for name, events in stories.items()},
         "resumed": resumed,
+        "older": {name: from_an_older_checkpoint(name, folder, ranks) for name in RESUMED},
+        "saved": saved_by_seconds(folder, ranks),
         "diverged": told(plan_of("sgd", lr=1e6, epochs=9), folder / "far", ranks=ranks),
         "widened": losses_of(told(plan_of("kbfgs", epochs=3), folder / "one", ranks=ranks)),
         "stopped": stopped(rank, folder, ranks),
         "masks": torch.nn.functional.dropout(torch.ones(64)).tolist(),
     }
+
+
+def from_an_older_checkpoint(name: str, folder: Path, ranks: Ranks) -> dict[str, Any]:
+    """A trial that is lost an epoch after its checkpoint and goes on, beside one that is not."""
+    plan = saved(plan_of(name, epochs=4), epochs=2)
+    alone = told(plan, folder / f"{name}-whole", problems=with_dropout, ranks=ranks)
+    place = folder / f"{name}-older"
+    trial = Trial(plan, TrialFolder(place), problems=with_dropout, ranks=ranks)
+    trial.start()
+    for _ in range(3):
+        trial.advance()
+    events = told(plan, place, problems=with_dropout, ranks=ranks)
+    assert isinstance(events[0], TrialStarted)
+    return {
+        "from": events[0].resumed_from_epoch,
+        "losses": losses_of(events),
+        "undisturbed": losses_of(alone),
+    }
+
+
+def saved_by_seconds(folder: Path, ranks: Ranks) -> list[int]:
+    """The epochs at which a trial was saved last; the clock of rank 0 alone goes fast enough."""
+    speed = 1e6 if ranks.rank == 0 else 1e-6
+    clock = SimpleNamespace(
+        monotonic=lambda: speed * time.monotonic(),
+        perf_counter=time.perf_counter,
+        process_time=time.process_time,
+    )
+    plan = saved(plan_of("adam", epochs=9), seconds=1)
+    store, epochs = CheckpointStore(folder / "seconds", ranks), []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("workers.clock.time", clock)
+        trial = Trial(plan, TrialFolder(folder / "seconds"), problems=exact, ranks=ranks)
+        trial.start()
+        for _ in range(3):
+            trial.advance()
+            ranks.gather((0.0,))  # rank 0 has written it
+            last = store.load(plan.identity(), torch.device("cpu"))
+            assert last is not None
+            epochs.append(last.points[-1].epoch)
+            ranks.gather((0.0,))  # and all have read it
+    return epochs
+
+
+def saved(plan: TrialPlan, **policy: float) -> TrialPlan:
+    """The plan with another policy of checkpoints."""
+    checkpoint = CheckpointSpec.model_validate(policy)
+    return plan.model_copy(update={"checkpoint": checkpoint})
 
 
 def stopped(rank: int, folder: Path, ranks: Ranks) -> int:

@@ -10,12 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ray.exceptions import ActorDiedError
 
-from service.contracts.events import Event, MetricPoint, TrialEnded, TrialPoint
+from service.contracts.events import (
+    Environment,
+    Event,
+    MetricPoint,
+    TrialEnded,
+    TrialPoint,
+    TrialStarted,
+)
 from service.contracts.states import FailureKind
 from tests.support.tiny_training import trial_plan
 from workers.agenda import LOST_WORKER_RESTARTS, Agenda
 from workers.spending import Spending
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HERE = Environment(hostname="here", device="cpu", python="3.11", torch="2.13", threads=1)
 KILLED = (
     "Failure # 3 (occurred at 2026-01-01)\nTask was killed due to the node running low on memory."
 )
@@ -95,6 +104,31 @@ def test_a_lost_trial_begins_again_after_one_second_and_then_after_two() -> None
     study.agenda.lost("t0", "its process died")
     assert study.agenda.is_over
     assert study.ends["t0"].failure is FailureKind.LOST_WORKER
+
+
+def test_each_beginning_of_a_trial_has_a_number_of_its_own_and_none_is_that_of_its_end() -> None:
+    study = Study(trials=1)
+    for _ in range(1 + LOST_WORKER_RESTARTS):
+        assert study.begin() == "t0"
+        study.agenda.heard([TrialStarted(trial_id="t0", number=0, at=NOW, environment=HERE)])
+        study.agenda.lost("t0", "")
+        study.now += 60
+    numbers = [event.number for event in study.told if isinstance(event, TrialStarted | TrialEnded)]
+    assert len(numbers) == len(set(numbers)) == 2 + LOST_WORKER_RESTARTS
+    assert numbers[0] == 0
+
+
+def test_a_trial_that_tells_its_history_again_has_cost_no_less_meanwhile() -> None:
+    study = Study(trials=2, budget=10.0)
+    study.begin()
+    study.trained("t0", 9.0, epoch=3)
+    study.agenda.lost("t0", "")
+    study.now += 1
+    study.begin()
+    study.trained("t0", 2.0)
+    study.now += 1.1
+    study.agenda.check()
+    assert study.ends["t0"].worker_seconds == pytest.approx(10.1)
 
 
 def test_a_lost_trial_keeps_its_place_so_that_a_search_goes_on_in_its_order() -> None:

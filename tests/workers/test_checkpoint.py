@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from service.contracts.events import MetricPoint
-from workers.checkpoint import Checkpoint, CheckpointDamaged, CheckpointStore
+from workers.checkpoint import Checkpoint, CheckpointDamaged, CheckpointStore, weights_of
+from workers.sealed import seal
 
 CPU = torch.device("cpu")
 POINT = MetricPoint(
@@ -81,3 +82,69 @@ def test_a_damaged_one_is_refused(store, tmp_path, damage):
     path.write_bytes(broken[damage])
     with pytest.raises(CheckpointDamaged):
         store.load("run", CPU)
+
+
+def of_epoch(epoch, *, best):
+    point = POINT.model_copy(update={"epoch": epoch})
+    state = {"model": {"w": torch.tensor(float(epoch))}}
+    return checkpoint(points=(point,), state=state, best_epoch=best)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_best_stays_beside_the_last_and_leaves_nothing_else(tmp_path):
+    store = CheckpointStore(tmp_path)
+    for epoch, best in enumerate([0, 1, 1, 1]):
+        store.save(of_epoch(epoch, best=best))
+        assert weights_of(tmp_path / "best.pt")["w"] == best
+        assert weights_of(tmp_path / "checkpoint.pt")["w"] == epoch
+        assert names(tmp_path) == ["best.pt", "checkpoint.pt"]
+    assert store.load("run", CPU).best_epoch == 1
+
+
+def test_one_file_under_two_names_takes_the_room_of_one(tmp_path):
+    CheckpointStore(tmp_path).save(of_epoch(1, best=1))
+    assert (tmp_path / "best.pt").samefile(tmp_path / "checkpoint.pt")
+
+
+def test_where_files_have_one_name_alone_the_best_is_a_copy(tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise PermissionError(1, "no links here")
+
+    monkeypatch.setattr("pathlib.Path.hardlink_to", refuse)
+    CheckpointStore(tmp_path).save(of_epoch(1, best=1))
+    assert weights_of(tmp_path / "best.pt")["w"] == 1
+    assert names(tmp_path) == ["best.pt", "checkpoint.pt"]
+
+
+def test_a_best_one_that_was_killed_before_it_had_its_second_name_gets_it(tmp_path, monkeypatch):
+    CheckpointStore(tmp_path).save(of_epoch(1, best=1))
+
+    def die(*paths):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr("workers.checkpoint.name_too", die)
+        with pytest.raises(KeyboardInterrupt):
+            CheckpointStore(tmp_path).save(of_epoch(2, best=2))
+    assert weights_of(tmp_path / "best.pt")["w"] == 1
+    for _ in range(2):
+        assert CheckpointStore(tmp_path).load("run", CPU).best_epoch == 2
+        assert weights_of(tmp_path / "best.pt")["w"] == 2
+        assert names(tmp_path) == ["best.pt", "checkpoint.pt"]
+
+
+def test_a_checkpoint_from_before_there_was_a_best_is_read(tmp_path):
+    seal(
+        tmp_path / "checkpoint.pt",
+        {"identity": "run", "points": "[]", "state": {}, "diverged": None},
+    )
+    assert CheckpointStore(tmp_path).load("run", CPU).best_epoch is None
+
+
+def test_one_that_diverged_has_no_weights(tmp_path):
+    CheckpointStore(tmp_path).save(checkpoint(state=None, diverged="loss 1e9"))
+    with pytest.raises(CheckpointDamaged, match="diverged"):
+        weights_of(tmp_path / "checkpoint.pt")

@@ -48,6 +48,27 @@ def test_a_finished_comparisons_checkpoints_go_once_its_jobs_are_over(plane: Con
     assert folder.parent.is_dir()
 
 
+def test_the_best_checkpoints_of_finals_stay_where_the_spec_says_so(plane: ControlPlane) -> None:
+    asking, other = (
+        plane.submit(contenders=[{"optimizer": "adam"}], checkpoint={"keep": keep})
+        for keep in ("best", "nothing")
+    )
+    storage = Path(plane.service.settings.storage_path)
+    for comparison_id in (asking, other):
+        finish(plane, comparison_id)
+        for trial in plane.service.trials.of(comparison_id):
+            (storage / comparison_id / trial.id).mkdir(parents=True)
+            (storage / comparison_id / trial.id / "best.pt").write_text(trial.kind)
+    end_jobs(plane)
+    plane.wait(11)
+    assert sorted(path.name for path in storage.iterdir()) == ["best"]
+    kept = [path for path in storage.rglob("*") if path.is_file()]
+    finals = [trial.id for trial in plane.service.trials.of(asking) if trial.kind == "finals"]
+    assert sorted(path.name for path in kept) == sorted(f"{trial}.pt" for trial in finals)
+    assert {path.parent for path in kept} == {storage / "best" / asking}
+    assert {path.read_text() for path in kept} == {"finals"}
+
+
 def test_a_live_comparison_keeps_its_checkpoints(plane: ControlPlane) -> None:
     comparison_id = alone(plane)
     folder = a_checkpoint(plane, comparison_id)

@@ -123,6 +123,41 @@ def test_a_resumed_trial_has_each_epoch_once_and_the_later_clock(
     assert series.training_seconds == (0, 1, 18, 27)
 
 
+def test_a_trial_that_begins_again_in_its_attempt_has_the_clock_of_what_goes_on(
+    plane_on_both: ControlPlane,
+) -> None:
+    plane = plane_on_both
+    driver = a_driver(plane)
+    trial = driver.assignment.trials[0].trial_id
+    comparison = trial.split("-")[0]
+    lost = [TrialPoint(trial_id=trial, point=point(epoch, seconds=9)) for epoch in range(4)]
+    again = [TrialPoint(trial_id=trial, point=point(epoch)) for epoch in range(4)]
+    driver.send(driver.started(trial), lost[0], lost[1], lost[2], lost[3])
+    costs = [plane.service.trials.of(comparison)[0].worker_seconds]
+    for event in (driver.started(trial, number=2), *again):
+        for _ in range(2):  # a repetition changes nothing
+            driver.send(event)
+        series = plane.service.trials.series(comparison, trial_ids=[trial])[0]
+        assert list(series.epoch) == sorted(set(series.epoch))
+        assert list(series.training_seconds) == sorted(series.training_seconds)
+        costs.append(plane.service.trials.of(comparison)[0].worker_seconds)
+    assert series.training_seconds == (0, 1, 2, 3)
+    assert costs == sorted(costs)
+
+
+def test_what_was_trained_beyond_a_checkpoint_does_not_outlive_a_trial_that_ends_earlier(
+    plane: ControlPlane,
+) -> None:
+    driver = a_driver(plane)
+    trial = driver.assignment.trials[0].trial_id
+    points = [TrialPoint(trial_id=trial, point=point(epoch)) for epoch in range(4)]
+    driver.send(driver.started(trial), *points)
+    driver.send(driver.started(trial, number=2, resumed=1), *points[:3])
+    driver.send(driver.ended(trial, "stopped"))
+    assert epochs(plane, trial) == (0, 1, 2)
+    assert plane.service.trials.of(trial.split("-")[0])[0].epochs_done == 2
+
+
 def test_an_old_attempts_point_never_overwrites_a_newer_one(plane_on_both: ControlPlane) -> None:
     driver = a_driver(plane_on_both)
     units = plane_on_both.service.queue.units

@@ -3,25 +3,44 @@
 import pytest
 import torch
 
+from service.contracts.events import MetricPoint
 from tests.support.thread_ranks import on_ranks
-from workers.checkpoint import Checkpoint, CheckpointDamaged, CheckpointStore
+from workers.checkpoint import Checkpoint, CheckpointDamaged, CheckpointStore, weights_of
 from workers.ranks import ALONE
 
 CPU = torch.device("cpu")
+POINT = MetricPoint(
+    epoch=1, step=3, training_seconds=0.1, elapsed_seconds=0.2, process_seconds=0.1,
+    gradient_evaluations=3, train_loss=0.5,
+)  # fmt: skip
 
 
-def checkpoint(one, epoch=1):
+def checkpoint(one, epoch=1, best=None):
     state = {
         "model": {"w": torch.tensor(epoch)},
         "scheduler": {"last_epoch": epoch},
         "optimizer": {"share": torch.tensor([epoch, one.rank])},
         "generators": {"cpu": torch.tensor(one.rank)},
     }
-    return Checkpoint("run", (), state)
+    points = (POINT.model_copy(update={"epoch": epoch}),)
+    return Checkpoint("run", points, state, best_epoch=best)
 
 
 def save(folder, *, ranks=2, epoch=1):
     on_ranks(ranks, lambda one: CheckpointStore(folder, one).save(checkpoint(one, epoch)))
+
+
+def save_each(folder, *epochs_and_bests):
+    """One process's checkpoints, one after the other."""
+
+    def save_all(one):
+        store = CheckpointStore(folder, one)
+        store.load("run", CPU)
+        for epoch, best in epochs_and_bests:
+            store.save(checkpoint(one, epoch, best))
+            one.gather((0.0,))  # as in each step: nobody is an epoch ahead
+
+    on_ranks(2, save_all)
 
 
 def load(folder, ranks):
@@ -91,3 +110,22 @@ def test_a_share_that_is_not_the_one_that_was_written_is_refused(tmp_path, damag
 def test_one_rank_writes_one_file_as_before(tmp_path):
     CheckpointStore(tmp_path, ALONE).save(checkpoint(ALONE))
     assert names(tmp_path) == ["checkpoint.pt"]
+
+
+def test_the_shares_of_the_best_stay_while_it_is_and_after_another_process(tmp_path):
+    save_each(tmp_path, (1, 1), (2, 1))
+    save_each(tmp_path, (3, 1))
+    assert names(tmp_path) == ["best.pt", "checkpoint.pt", *["share"] * 4]
+    best = on_ranks(2, lambda one: CheckpointStore(tmp_path, one).load_best("run", CPU))
+    assert [one.state["optimizer"]["share"].tolist() for one in best] == [[1, 0], [1, 1]]
+    assert [one.state["optimizer"]["share"].tolist() for one in load(tmp_path, 2)] == [
+        [3, 0],
+        [3, 1],
+    ]
+    save_each(tmp_path, (4, 4))
+    assert names(tmp_path) == ["best.pt", "checkpoint.pt", "share", "share"]
+
+
+def test_the_weights_of_several_ranks_are_in_the_first_file(tmp_path):
+    save_each(tmp_path, (1, 1), (2, 1))
+    assert weights_of(tmp_path / "best.pt")["w"] == 1

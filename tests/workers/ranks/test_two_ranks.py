@@ -73,6 +73,18 @@ def test_a_trial_that_is_resumed_twice_has_the_losses_of_an_undisturbed_one(stor
     assert len(resumed[name, 1]) == 4
 
 
+@pytest.mark.parametrize("name", RESUMED)
+def test_a_trial_goes_on_from_a_checkpoint_of_some_epochs_ago_bit_for_bit(story, name):
+    for rank in story.ranks:
+        older = rank["older"][name]
+        assert older["from"] == 2
+        assert older["losses"] == older["undisturbed"]
+
+
+def test_the_clock_of_the_first_rank_says_for_both_when_to_save(story):
+    assert [rank["saved"] for rank in story.ranks] == [[1, 2, 3]] * 2
+
+
 def test_a_step_of_batches_that_diverge_ends_both_with_the_same_words(story):
     first, second = (rank["diverged"][-1] for rank in story.ranks)
     assert first.outcome == second.outcome == "diverged"
