@@ -90,7 +90,7 @@ def timed(name: str, problem_name: str, batch_size: int, steps: int, *, ranks: R
             model, optimizer, problem=problem, batch=batch, weight=weight, clock=meter.clock
         )
         seconds = time.perf_counter() - began
-        meter.add_step(result.passes.reductions)
+        meter.add_step(result.reductions)
         if number >= WARM_UP:
             times.append(1e3 * seconds)
             taken.append(meter.read())

@@ -273,10 +273,10 @@ class TrainingRun:
                 clock=self._meter.clock,
             )
             self._scheduler.step()
-        self._meter.add_step(result.passes.reductions)
+        self._meter.add_step(result.reductions)
         loss = self._agreement.loss(result.loss)
         self._step += 1
-        self._evaluations += result.passes.gradient_evaluations
+        self._evaluations += result.gradient_evaluations
         if not loss <= self._run.divergence_loss:
             raise Diverged(
                 f"batch loss {_shown(loss)} at step {self._step} of epoch {self._epoch + 1}"

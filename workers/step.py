@@ -32,23 +32,14 @@ class Passes:
     reductions: int
     """How often the ranks summed the gradients of all weights."""
 
-    @classmethod
-    def over(cls, *batches: MiniBatch) -> "Passes":
-        """All passes over these mini-batches."""
-        return cls(
-            sum(batch.gradient_evaluations for batch in batches),
-            sum(batch.reductions for batch in batches),
-        )
-
 
 @dataclass(frozen=True)
-class StepResult:
+class StepResult(Passes):
     """What a step did."""
 
     loss: float
     """Mean loss of the mini-batch before the step, weighted; NaN where the optimizer refused to go
     on."""
-    passes: Passes
 
 
 def optimization_step(
@@ -79,8 +70,8 @@ def optimization_step(
             else:
                 loss = torch.as_tensor(optimizer.step(rows.backward))  # type: ignore[arg-type]
     except BROKEN_OFF:
-        return StepResult(math.nan, Passes.over(rows))
-    return StepResult(loss.item(), Passes.over(rows))
+        return StepResult(rows.gradient_evaluations, rows.reductions, loss=math.nan)
+    return StepResult(rows.gradient_evaluations, rows.reductions, loss=loss.item())
 
 
 def warm_start(
@@ -114,4 +105,7 @@ def warm_start(
         for batch, weight in zip(batches, weights, strict=False)
     ]
     optimizer.warm_start_on(shown)
-    return Passes.over(*shown)
+    return Passes(
+        gradient_evaluations=sum(batch.gradient_evaluations for batch in shown),
+        reductions=sum(batch.reductions for batch in shown),
+    )

@@ -50,7 +50,7 @@ def steps_of(name: str, *, rows: int = 20, steps: int = 3, **settings: object) -
     for _ in range(steps):
         before = problem.rows
         result = optimization_step(network, optimizer, problem=problem, batch=batch)
-        told.append(result.passes.gradient_evaluations)
+        told.append(result.gradient_evaluations)
         seen.append((problem.rows - before) / rows)
     return told, seen
 
