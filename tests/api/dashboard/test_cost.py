@@ -41,7 +41,7 @@ def test_phases_of_different_optimizers_stand_in_one_table() -> None:
     assert places == sorted(places)
     rows = text.split("<tr>")[2:]
     assert len(rows) == 2, "those that told nothing have no row"
-    for cell in ("40 %", "25 %", "1.44 MB and 33.8 kB", "412 MB", "1.38 GB on the GPU"):
+    for cell in ("40 %", "25 %", "1.44 MB", "33.8 kB of curvature", "412 MB", "1.38 GB on the GPU"):
         assert cell in rows[0]
     for cell in ("90 %", "8 %", "–"):
         assert cell in rows[1]
