@@ -1,10 +1,10 @@
-"""`python -m service`: up, dispatch, migrate, keys, settings, plan, score, plugins."""
+"""`python -m service`: up, join, dispatch, migrate, keys, settings, plan, score, plugins."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from service.commands import dispatch, keys, migrate, plan, plugins, score, settings, up
+from service.commands import dispatch, join, keys, migrate, plan, plugins, score, settings, up
 from service.commands.errors import Refused, in_words
 from service.db.errors import SchemaMismatch
 from service.domain.errors import ServiceError
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
     subparsers = parser.add_subparsers(dest="command", required=True)
-    for command in (up, dispatch, migrate, keys, settings, plan, score, plugins):
+    for command in (up, join, dispatch, migrate, keys, settings, plan, score, plugins):
         command.add_parser(subparsers)
     parsed = parser.parse_args(arguments)
     try:

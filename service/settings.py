@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Collection
 from contextlib import suppress
 from difflib import get_close_matches
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -40,6 +41,8 @@ class Settings(BaseSettings):
     home: Path = Path("~/.kbfgs")
     """The folder of `service up`: database, secrets, checkpoints and data, where nothing else is
     said. One service runs in a folder."""
+    host: IPv4Address = IPv4Address("127.0.0.1")
+    """The address of this machine; any but the default opens the service to other machines."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """The web's port."""
     database_url: SecretStr = SecretStr("")
@@ -61,8 +64,12 @@ class Settings(BaseSettings):
     """Where Ray's dashboard answers, with its Jobs API."""
     ray_token_path: Path | None = None
     """The file that holds Ray's token."""
+    ray_port: Annotated[int, Field(ge=1, le=65535)] = 6379
+    """Where other machines join the Ray head of `service up`; not used on loopback."""
     num_cpus: Annotated[int, Field(ge=1)] | None = None
-    """CPUs of the local Ray head; by default all of this machine's."""
+    """CPUs that this machine gives to the cluster; by default all."""
+    num_gpus: Annotated[int, Field(ge=0)] | None = None
+    """GPUs that this machine gives to the cluster; by default all that Ray finds."""
     heartbeat_limit: Annotated[float, Field(gt=0)] = 30.0
     """Seconds of silence after which a driver counts as lost."""
     start_limit: Annotated[float, Field(gt=0)] = 300.0
@@ -104,6 +111,13 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and path.expanduser().absolute()
 
+    @field_validator("host")
+    @classmethod
+    def _one_machines(cls, host: IPv4Address) -> IPv4Address:
+        if host.is_unspecified or host.is_multicast:
+            raise ValueError(f"must be an address of this machine, such as 10.0.0.1, got {host}")
+        return host
+
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, url: SecretStr) -> SecretStr:
@@ -115,7 +129,7 @@ class Settings(BaseSettings):
     @field_validator("web_url")
     @classmethod
     def _own_web(cls, url: str, info: ValidationInfo) -> str:
-        return url or f"http://127.0.0.1:{info.data.get('port')}"
+        return url or f"http://{info.data.get('host')}:{info.data.get('port')}"
 
     @field_validator("web_url", "ray_url")
     @classmethod

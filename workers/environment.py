@@ -25,6 +25,23 @@ def describe_environment(
     )
 
 
+class DeviceMissing(Exception):
+    """A trial was given a GPU that torch cannot use."""
+
+
+def require_cuda() -> None:
+    """Hold that this process has a GPU; nothing that asked for one trains on the CPU instead.
+
+    Raises:
+        DeviceMissing: Where it has none.
+    """
+    if not torch.cuda.is_available():
+        raise DeviceMissing(
+            f"torch {torch.__version__} finds no CUDA device on {socket.gethostname()}, though the "
+            "cluster gave this trial a GPU (resources.gpus)"
+        )
+
+
 def _accelerator(device: torch.device) -> str:
     if not torch.cuda.is_available():
         return "no CUDA device"

@@ -9,6 +9,7 @@ import torch.distributed as dist
 from kbfgs import UnsupportedModelError
 from service.contracts.states import FailureKind
 from workers.data import DataMissing
+from workers.environment import DeviceMissing
 from workers.loop import BadSetting
 from workers.plugins import PluginBroken
 
@@ -36,7 +37,7 @@ def classify(error: Exception) -> Failure:
             return Failure(FailureKind.BAD_SETTING, str(error)[:MESSAGE_CHARACTERS])
         case DataMissing():
             return Failure(FailureKind.DATA_MISSING, str(error)[:MESSAGE_CHARACTERS])
-        case PluginBroken():
+        case PluginBroken() | DeviceMissing():
             return Failure(FailureKind.BUG, str(error)[:MESSAGE_CHARACTERS])
         case dist.DistError():
             kind = FailureKind.LOST_WORKER

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import torch
 from ray import train, tune
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
@@ -17,12 +18,13 @@ from service.contracts.events import Event
 from service.contracts.workers import Workers, fewest, most
 from workers.capture import Capture
 from workers.context import TrialFolder, TrialPlan
+from workers.ranks.group import GLOO, NCCL_TOO, Group
 from workers.stall import StallGuard, WatchedFolder
 from workers.trainable import EVENTS
 
-CONTROL_BYTES = 1 << 20
-"""Memory that a trial's own process reserves. It must reserve something, and a part of a CPU would
-lack where its ranks need all that there are."""
+CONTROL = {"node:__internal_head__": 0.001}
+"""What a trial's own process reserves: a place beside the driver, so that only its ranks are lost
+with another machine. A part of a CPU would lack where the ranks need all that there are."""
 REPORT_SECONDS = 0.15
 """How often Train looks for what ranks report; 2 s by default, which would slow down each epoch."""
 
@@ -45,7 +47,7 @@ def train_gang(config: dict[str, Any]) -> None:
             use_gpu=config["gpus"] > 0,
             resources_per_worker={"CPU": config["cpus"], "GPU": config["gpus"]},
         ),
-        torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if config["gpus"] > 0 else "gloo"),
+        torch_config=TorchConfig(backend=_backend(config["gpus"])),
         run_config=train.RunConfig(
             name=notes.name,
             storage_path=str(notes.parent),
@@ -68,10 +70,16 @@ def _asked(workers: Workers) -> int | tuple[int, int]:
     return high if low == high else (low, high)
 
 
+def _backend(gpus: float) -> str:
+    """NCCL between GPUs; a torch without it has no CUDA either, which each rank says in words."""
+    return NCCL_TOO if gpus > 0 and torch.distributed.is_nccl_available() else GLOO
+
+
 def _rank_environment(plan: TrialPlan) -> dict[str, str]:
     """Variables of the ranks' processes, which are read before our code runs there."""
     variables = {"OMP_NUM_THREADS": str(plan.threads)}
-    if len([node for node in ray.nodes() if node["Alive"]]) == 1:
+    stays = fewest(plan.workers) == most(plan.workers)  # others may grow onto a new machine
+    if stays and len([node for node in ray.nodes() if node["Alive"]]) == 1:
         variables["GLOO_SOCKET_IFNAME"] = "lo"
     return variables
 
@@ -94,7 +102,6 @@ def told_last(failures: dict[int, Exception]) -> str:
 
 def _train_rank(config: dict[str, Any]) -> None:
     """What each rank does; torch is loaded here, in its own process."""
-    from workers.ranks.group import Group
     from workers.ranks.training import train as train_trial
     from workers.trial import Trial
 

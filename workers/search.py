@@ -104,9 +104,9 @@ def connect() -> None:
 
 def _gang() -> Any:
     """What trains trials over several ranks; it needs Ray Train, and that torch, so only then."""
-    from workers.gang_trainable import CONTROL_BYTES, train_gang
+    from workers.gang_trainable import CONTROL, train_gang
 
-    return tune.with_resources(train_gang, tune.PlacementGroupFactory([{"memory": CONTROL_BYTES}]))
+    return tune.with_resources(train_gang, tune.PlacementGroupFactory([CONTROL]))
 
 
 class _Link:

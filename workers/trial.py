@@ -12,7 +12,7 @@ from service.contracts.states import FailureKind
 from service.contracts.usage import Usage
 from workers.checkpoint import Checkpoint, CheckpointDamaged, CheckpointStore
 from workers.context import TrialFolder, TrialPlan
-from workers.environment import describe_environment
+from workers.environment import describe_environment, require_cuda
 from workers.failures import classify
 from workers.loop import Cancelled, Diverged, RunSettings, TrainingRun
 from workers.plugins import made_with
@@ -102,6 +102,8 @@ class Trial:
             return [self._failed(error)]
 
     def _begin(self) -> list[Event]:
+        if self._plan.use_gpu:
+            require_cuda()
         saved = self._saved()
         known = saved.points[-1].elapsed_seconds if saved is not None and saved.points else 0.0
         self._spent_seconds = max(known, self._folder.spent_seconds())

@@ -24,7 +24,7 @@ from typing import Any
 from api.client import Client
 from benchmarks.faults.courses import Course, course, epochs_done
 from benchmarks.faults.harm import FAULTS, Fault
-from tests.support.running_service import RunningService, running_service, wait_for
+from tests.support.running_service import RunningService, wait_for
 
 BEGINS_WITHIN = 300.0
 WEB_WITHIN = 120.0
@@ -88,7 +88,7 @@ def _repeat(kind: str, options: argparse.Namespace) -> None:
     if not missing:
         return
     fault = FAULTS[kind]
-    with running_service() as service, patient_client(service) as client:
+    with fault.running() as service, patient_client(service) as client:
         began = time.monotonic()
         undisturbed = course(client, client.submit(fault.spec))
         usual = time.monotonic() - began

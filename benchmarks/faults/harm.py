@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from tests.support.running_service import RunningService, wait_for
+from tests.support.running_service import RunningService, running_service, wait_for
+from tests.support.two_machines import ServiceOnTwo, service_on_two_machines, wait_for_machines
 
 FOUND_WITHIN = 120.0
 """Seconds in which the process that is to be killed must be there."""
@@ -46,11 +48,13 @@ class Fault:
         title: What is done.
         harm: Does it.
         spec: The comparison that it is done to.
+        running: Gives the service that runs it.
     """
 
     title: str
     harm: Harm
     spec: Mapping[str, Any] = field(default_factory=lambda: ONE_WORKER)
+    running: Callable[[], AbstractContextManager[RunningService]] = running_service
 
 
 def kill(pattern: str) -> Harm:
@@ -67,6 +71,15 @@ def kill_head(service: RunningService, _comparison: str) -> None:
     head = wait_for(lambda: service.processes("ray.scripts.scripts"), FOUND_WITHIN, "head")[0]
     for process in [*head.children(recursive=True), head]:
         _kill(process)
+
+
+def machine_away(service: RunningService, _comparison: str) -> None:
+    """``kill -9`` of all that runs on the second machine, which is back after a minute."""
+    assert isinstance(service, ServiceOnTwo)
+    service.second.kill()
+    time.sleep(AWAY_SECONDS)
+    service.second.join()
+    wait_for_machines(service, 2)
 
 
 def web_away(service: RunningService, _comparison: str) -> None:
@@ -145,4 +158,9 @@ FAULTS: Mapping[str, Fault] = {
         "`kill -9` of the train controller", kill("ray::TrainController"), TWO_WORKERS
     ),
     "ranks-driver": Fault("`kill -9` of the driver, two workers", kill("workers run"), TWO_WORKERS),
+    "node": Fault(
+        f"`kill -9` of one of two machines, back after {AWAY_SECONDS:g} s",
+        machine_away,
+        running=service_on_two_machines,
+    ),
 }

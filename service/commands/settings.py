@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -53,7 +54,7 @@ def _default(field: FieldInfo) -> str:
             return ""
         case bool() as value:
             return f"`{str(value).lower()}`"
-        case Path() | str() | float() | int() as value:
+        case Path() | IPv4Address() | str() | float() | int() as value:
             return f"`{value}`"
         case other:
             raise TypeError(f"no words for the default {other!r}")

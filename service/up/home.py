@@ -59,7 +59,8 @@ def held(folder: Path) -> Iterator[Home]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise CannotStart(
-                f"another `service up` runs on {folder}; stop it, or set KBFGS_HOME to another one"
+                f"another `service up` or `join` runs on {folder}; stop it, or set KBFGS_HOME to "
+                "another one"
             ) from error
         yield home
 
@@ -78,8 +79,8 @@ def check_storage(folder: Path) -> None:
         raise CannotStart(f"cannot write to {folder} (KBFGS_STORAGE): {error.strerror}") from error
 
 
-def check_port(port: int) -> None:
-    """Make sure that the web can have its port.
+def check_port(port: int, host: str = "127.0.0.1") -> None:
+    """Make sure that the web can have its port on that address of this machine.
 
     Raises:
         CannotStart: Where someone else listens there.
@@ -87,7 +88,7 @@ def check_port(port: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
             raise CannotStart(
                 f"port {port} cannot be had ({error.strerror}); set KBFGS_PORT to another one"

@@ -1,33 +1,24 @@
-"""The local Ray head: on loopback alone, behind a token, in a short folder of its own."""
+"""The Ray head of this machine, behind a token, in a short folder of its own."""
 
-import os
 import shutil
-import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import httpx
 
 from service.up.home import free_ports
+from service.up.ray_node import LOOPBACK, RayNode, short_folder
 
-_LONGEST_SOCKET = 107
-"""Bytes that the path of a Unix socket may have."""
-_BELOW = len("/r/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
 _NO_JOB = "no-such-job"
-_OBJECT_STORE_BYTES = 256 * 2**20
-"""Trials pass no arrays through Ray's object store."""
 
 
 @dataclass(frozen=True, slots=True)
 class RayHead:
     """Where a head is to run, chosen before it starts and kept when it starts again."""
 
-    folder: Path
-    """For sockets, sessions and Ray's own logs."""
-    token: Path
-    cpus: int
+    node: RayNode
     port: int
     dashboard_port: int
     client_port: int
@@ -35,58 +26,30 @@ class RayHead:
     """With its default, a second head on the machine would take jobs and start none."""
 
     @property
-    def url(self) -> str:
-        """The Jobs API."""
-        return f"http://127.0.0.1:{self.dashboard_port}"
+    def address(self) -> str:
+        """Where other machines join it."""
+        return f"{self.node.host}:{self.port}"
 
     @property
-    def temporary(self) -> Path:
-        """Where Ray writes; it opens that to everybody, so the folder around it stays closed."""
-        return self.folder / "r"
+    def url(self) -> str:
+        """The Jobs API."""
+        return f"http://{self.node.host}:{self.dashboard_port}"
 
     @property
     def command(self) -> tuple[str, ...]:
         """Starts the head, which stays in the foreground."""
-        options = {
-            "node-ip-address": "127.0.0.1",
-            "port": self.port,
-            "dashboard-host": "127.0.0.1",
-            "dashboard-port": self.dashboard_port,
-            "ray-client-server-port": self.client_port,
-            "dashboard-agent-listen-port": self.agent_port,
-            "min-worker-port": 0,
-            "max-worker-port": 0,
-            "num-cpus": self.cpus,
-            "object-store-memory": _OBJECT_STORE_BYTES,
-            "temp-dir": self.temporary,
-        }
-        start = (sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block")
-        given = tuple(f"--{name}={value}" for name, value in options.items())
-        return (*start, *given, "--disable-usage-stats", "--log-color=false")
+        return self.node.command(
+            "--head",
+            port=self.port,
+            dashboard_host=self.node.host,
+            dashboard_port=self.dashboard_port,
+            ray_client_server_port=self.client_port,
+            dashboard_agent_listen_port=self.agent_port,
+        )
 
     def environment(self, base: Mapping[str, str], *, root: Path) -> dict[str, str]:
-        """What the head and every job below it see.
-
-        Args:
-            base: The environment of this process.
-            root: The checkout, so that jobs find the workers.
-        """
-        kept = {
-            name: value
-            for name, value in base.items()
-            if not name.startswith(("RAY_", "KBFGS_"))  # no secret of the service's reaches a job
-        }
-        return {
-            **kept,
-            "PATH": os.pathsep.join((str(Path(sys.executable).parent), base.get("PATH", ""))),
-            "PYTHONPATH": str(root),
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN_PATH": str(self.token),
-            # With it, Ray listens on loopback alone; without, on every interface.
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "GLOO_SOCKET_IFNAME": "lo" if sys.platform == "linux" else "lo0",
-        }
+        """What the head and every job below it see, as :meth:`RayNode.environment`."""
+        return self.node.environment(base, root=root)
 
     def works(self, http: httpx.Client) -> bool:
         """Whether a job would be taken.
@@ -95,8 +58,8 @@ class RayHead:
         asked for a job that does not exist: only a Jobs API that works on both sides of the token
         can say that there is none. Each answer takes milliseconds.
         """
-        headers = {"Authorization": f"Bearer {self.token.read_text().strip()}"}
-        agent = f"http://127.0.0.1:{self.agent_port}"
+        headers = {"Authorization": f"Bearer {self.node.token.read_text().strip()}"}
+        agent = f"http://{self.node.host}:{self.agent_port}"
         questions = (
             f"{self.url}/api/jobs/{_NO_JOB}",
             f"{agent}/api/job_agent/jobs/{_NO_JOB}/logs",
@@ -108,12 +71,12 @@ class RayHead:
 
     def keep_logs(self, destination: Path) -> None:
         """Copy the logs of the drivers out of the folder, which will go."""
-        for log in self.temporary.glob("session_2*/logs/job-driver-*.log"):
+        for log in self.node.temporary.glob("session_2*/logs/job-driver-*.log"):
             shutil.copy2(log, destination / log.name)
 
     def remove(self) -> None:
         """Remove the folder of a head that has ended."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.node.folder, ignore_errors=True)
 
 
 def _says_no_job(response: httpx.Response) -> bool:
@@ -121,24 +84,28 @@ def _says_no_job(response: httpx.Response) -> bool:
     return response.status_code == httpx.codes.NOT_FOUND and _NO_JOB in response.text
 
 
-def plan_head(token: Path, *, cpus: int) -> RayHead:
-    """A head with free ports and a fresh folder."""
-    port, dashboard, client, agent = free_ports(4)
+def plan_head(
+    token: Path,
+    *,
+    cpus: int,
+    gpus: int | None = None,
+    host: IPv4Address = LOOPBACK,
+    port: int | None = None,
+) -> RayHead:
+    """A head with free ports and a fresh folder.
+
+    Args:
+        token: The file with its token.
+        cpus: CPUs that trials may use.
+        gpus: GPUs that they may use, devices or not; by default what Ray finds.
+        host: This machine's address.
+        port: Where other machines join; by default a free one.
+    """
+    free, dashboard, client, agent = free_ports(4)
     return RayHead(
-        folder=short_folder(),
-        token=token,
-        cpus=cpus,
-        port=port,
+        node=RayNode(short_folder(), token, cpus=cpus, gpus=gpus, host=host),
+        port=port or free,
         dashboard_port=dashboard,
         client_port=client,
         agent_port=agent,
     )
-
-
-def short_folder() -> Path:
-    """A fresh folder below which Ray's socket paths are short enough."""
-    folder = Path(tempfile.mkdtemp(prefix="kb"))
-    if len(os.fsencode(folder)) + _BELOW <= _LONGEST_SOCKET:
-        return folder
-    folder.rmdir()
-    return Path(tempfile.mkdtemp(prefix="kb", dir="/tmp"))

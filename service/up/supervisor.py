@@ -2,13 +2,11 @@
 
 import json
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import httpx
 
@@ -20,13 +18,13 @@ from service.domain.records import Role
 from service.settings import Settings, kept_secret
 from service.up import leftovers
 from service.up.child import Child, Program, end_together
+from service.up.ending import told_to_end
 from service.up.health import Health
 from service.up.home import Home, check_port, check_storage, held, write_private
 from service.up.ray_head import RayHead, plan_head
+from service.up.ray_node import interface_of
 
 ROOT = Path(__file__).parents[2]
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, a polite kill, and a terminal that was closed."""
 _LOOK_EVERY = 0.25
 _ANSWER_WITHIN = 2.0
 """Seconds that the web and the head may take for an answer."""
@@ -49,7 +47,8 @@ def up(settings: Settings, say: Say) -> None:
         ended = leftovers.end_leftovers(home.processes)
         if ended:
             say(f"ended {ended} processes that an earlier start had left behind")
-        check_port(settings.port)
+        interface_of(settings.host)
+        check_port(settings.port, str(settings.host))
         check_storage(Path(settings.storage_path))
         service = _open(settings)
         try:
@@ -70,23 +69,19 @@ def _open(settings: Settings) -> Service:
 
 def _run(settings: Settings, home: Home, service: Service, say: Say) -> None:
     kept_secret(home.ray_token)
-    head = plan_head(home.ray_token, cpus=settings.num_cpus or os.cpu_count() or 1)
-    stop = threading.Event()
-    previous = {number: signal.signal(number, _stopper(stop)) for number in _ENDING}
+    head = plan_head(
+        home.ray_token,
+        cpus=settings.num_cpus or os.cpu_count() or 1,
+        gpus=settings.num_gpus,
+        host=settings.host,
+        port=None if settings.host.is_loopback else settings.ray_port,
+    )
     supervisor = Supervisor(settings, home, service, head, say)
-    try:
-        supervisor.run(stop)
-    finally:
-        supervisor.end()
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _stopper(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    return handle
+    with told_to_end() as told:
+        try:
+            supervisor.run(told)
+        finally:
+            supervisor.end()
 
 
 @dataclass(slots=True)
@@ -161,7 +156,10 @@ class Supervisor:
             self._say(f"open {self._settings.web_url}/login?token={token}")
             self._said.web = True
         if cluster and not self._said.cluster:
-            self._say(f"the cluster is ready with {self._head.cpus} CPUs; Ctrl-C stops everything")
+            cpus = self._head.node.cpus
+            self._say(f"the cluster is ready with {cpus} CPUs; Ctrl-C stops everything")
+            if not self._head.node.host.is_loopback:
+                self._say(f"other machines: python -m service join {self._head.address}")
             self._said.cluster = True
 
 
@@ -175,7 +173,7 @@ def programs(settings: Settings, home: Home, head: RayHead) -> tuple[Program, Pr
         "KBFGS_PORT": str(settings.port),
         **settings.data_places,
         "KBFGS_RAY_URL": head.url,
-        "KBFGS_RAY_TOKEN_PATH": str(head.token),
+        "KBFGS_RAY_TOKEN_PATH": str(head.node.token),
     }
 
     def program(name: str, *command: str) -> Program:
@@ -185,7 +183,7 @@ def programs(settings: Settings, home: Home, head: RayHead) -> tuple[Program, Pr
     ray = Program(
         "ray", head.command, head.environment(os.environ, root=ROOT), home.logs / "ray.log", ROOT
     )
-    web = program("web", "api", "serve", "--host", "127.0.0.1", "--port", str(settings.port))
+    web = program("web", "api", "serve", "--host", str(settings.host), "--port", str(settings.port))
     return ray, web, program("dispatcher", "service", "dispatch")
 
 

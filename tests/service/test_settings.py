@@ -47,6 +47,19 @@ def test_everything_follows_from_the_home(tmp_path: Path) -> None:
     assert settings.ray_token() is None
 
 
+def test_other_machines_find_the_web_at_the_address_of_this_one(tmp_path: Path) -> None:
+    assert Settings(home=tmp_path, host="10.0.0.1").web_url == "http://10.0.0.1:8000"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "localhost", "10.0.0", "::1"])
+def test_what_is_no_address_of_one_machine_is_refused(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("KBFGS_HOST", host)
+    with pytest.raises(SettingsRefused, match="KBFGS_HOST: "):
+        Settings.load()
+
+
 def test_places_of_data_are_told_as_whole_paths(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

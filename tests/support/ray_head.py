@@ -41,12 +41,12 @@ class RunningHead:
 
 
 @contextmanager
-def ray_head(*, cpus: int = 2) -> Iterator[RunningHead]:
+def ray_head(*, cpus: int = 2, gpus: int | None = None) -> Iterator[RunningHead]:
     """Start a head as ``service up`` does; it and all that it started are gone afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         token = Path(folder) / "token"
         token.write_text(secrets.token_hex(16))
-        head = plan_head(token, cpus=cpus)
+        head = plan_head(token, cpus=cpus, gpus=gpus)
         environment = {
             **head.environment(os.environ, root=ROOT),
             "OMP_NUM_THREADS": "1",
@@ -68,13 +68,12 @@ def ray_head(*, cpus: int = 2) -> Iterator[RunningHead]:
                     alive = process.poll() is None and time.monotonic() < until
                     assert alive, f"no Ray head:\n{log.read_text()}"
                     time.sleep(0.1)
-            address = f"127.0.0.1:{head.port}"
             yield RunningHead(
-                address=address,
+                address=head.address,
                 jobs_url=head.url,
                 token=token.read_text(),
                 token_path=str(token),
-                environment={**environment, "RAY_ADDRESS": address},
+                environment={**environment, "RAY_ADDRESS": head.address},
             )
         finally:
             _end(process)

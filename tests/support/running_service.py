@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,8 @@ from service.up.home import free_ports
 from service.up.leftovers import end_leftovers
 
 ROOT = Path(__file__).parents[2]
-LOGIN_LINK = re.compile(r"http://127\.0\.0\.1:\d+/login\?token=\S+")
+LOGIN_LINK = re.compile(r"http://[\d.]+:\d+/login\?token=\S+")
+LOOPBACK = "127.0.0.1"
 T = TypeVar("T")
 
 
@@ -33,11 +34,12 @@ class RunningService:
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    host: str = LOOPBACK
 
     @property
     def url(self) -> str:
         """Where the web answers."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -66,14 +68,15 @@ class RunningService:
         return self.process.wait(timeout=60)
 
 
-def environment(home: Path, port: int) -> dict[str, str]:
-    """The variables that choose a service's folder and port."""
+def environment(home: Path, port: int, *, host: str = LOOPBACK, cpus: int = 2) -> dict[str, str]:
+    """The variables that choose a service's folder, its address and its CPUs."""
     inherited = {name: v for name, v in os.environ.items() if not name.startswith("KBFGS_")}
     return {
         **inherited,
         "KBFGS_HOME": str(home),
+        "KBFGS_HOST": host,
         "KBFGS_PORT": str(port),
-        "KBFGS_NUM_CPUS": "2",
+        "KBFGS_NUM_CPUS": str(cpus),
         "PYTHONPATH": str(ROOT),
     }
 
@@ -105,26 +108,28 @@ def on_the_loopback(address: str) -> bool:
     return (mapped or parsed).is_loopback
 
 
-def start(home: Path, port: int) -> subprocess.Popen[bytes]:
+def start(home: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the service; its output goes to ``up.log`` in its folder's parent."""
     with (home.parent / "up.log").open("wb") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "service", "up"],
             cwd=ROOT,
-            env=environment(home, port),
+            env=settings,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
 
 
 @contextmanager
-def running_service(home: Path | None = None) -> Iterator[RunningService]:
+def running_service(
+    home: Path | None = None, *, host: str = LOOPBACK, cpus: int = 2
+) -> Iterator[RunningService]:
     """The service, ready, and ended after the body; in a folder of its own by default."""
     with tempfile.TemporaryDirectory(prefix="kb-") as folder:
         home = home or Path(folder) / "home"
         (port,) = free_ports(1)
-        process = start(home, port)
-        service = RunningService(home, port, process, home.parent / "up.log")
+        process = start(home, environment(home, port, host=host, cpus=cpus))
+        service = RunningService(home, port, process, home.parent / "up.log", host)
         try:
             wait_for(lambda: LOGIN_LINK.search(service.log.read_text()), 120, "the login link")
             yield service

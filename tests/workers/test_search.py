@@ -1,8 +1,6 @@
 """Studies inside a real Ray cluster, driven against a real HTTP server."""
 
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 
@@ -19,11 +17,12 @@ from service.contracts.events import (
     TrialStarted,
 )
 from service.contracts.metrics import Metric
-from service.contracts.plan import StudyAssignment, TrialAssignment
+from service.contracts.plan import StudyAssignment
 from service.contracts.proposals import Proposals, Rungs
 from service.contracts.space import LogRange
-from service.contracts.states import FailureKind, StudyKind
-from tests.support.ray_head import ROOT, ray_head
+from service.contracts.states import FailureKind
+from tests.support.ray_head import ray_head
+from tests.support.ray_studies import start_driver, study, trial
 from tests.support.study_service import TOKEN, study_service
 from workers.agenda import Agenda
 from workers.context import TrialFolder, plan_trials
@@ -46,40 +45,6 @@ def head():
 def service():
     with study_service() as running:
         yield running
-
-
-def trial(number: int, optimizer="adam", **changed) -> TrialAssignment:
-    entry = built_in().optimizer(optimizer)
-    settings = {setting.name: setting.default for setting in entry.settings}
-    return TrialAssignment(
-        trial_id=f"c-t{number}", contender=optimizer, optimizer=optimizer,
-        settings={**settings, **changed}, seed=5,
-    )  # fmt: skip
-
-
-def study(*trials: TrialAssignment, epochs=2, exclusive=False, **more) -> StudyAssignment:
-    return StudyAssignment(
-        study_id="c-s0", attempt=1, comparison_id="c", kind=StudyKind.TUNING,
-        problem="mnist-5k-autoencoder", batch_size=1000, epochs=epochs, cpus=1, gpus=0,
-        threads=1, exclusive=exclusive, trials=trials, **more,
-    )  # fmt: skip
-
-
-def start_driver(head, service, storage, *program: str) -> subprocess.Popen:
-    environment = {
-        **head.environment,
-        "KBFGS_STUDY_ID": "c-s0",
-        "KBFGS_STUDY_ATTEMPT": "1",
-        "KBFGS_STUDY_TOKEN": TOKEN,
-        "KBFGS_WEB_URL": service.url,
-        "KBFGS_STORAGE": str(storage),
-        "TMPDIR": str(storage / "scratch"),
-    }
-    (storage / "scratch").mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, *(program or ("-m", "workers", "run"))],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
 
 
 def drive(head, service, storage) -> tuple[int, str, str]:

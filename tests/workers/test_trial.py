@@ -48,6 +48,15 @@ def test_a_trial_tells_its_start_each_epoch_once_and_its_end(folder):
     assert events[0].environment.torch == torch.__version__
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to train on")
+def test_a_trial_that_was_given_a_gpu_where_there_is_none_does_not_train_on_the_cpu(folder):
+    plan = trial_plan().model_copy(update={"use_gpu": True})
+    started, ended = Trial(plan, folder, problems=tiny).start()
+    assert isinstance(started, TrialStarted)
+    assert (ended.outcome, ended.failure) == ("failed", FailureKind.BUG)
+    assert ended.message.startswith(f"torch {torch.__version__} finds no CUDA device on ")
+
+
 def test_an_epoch_is_in_the_checkpoint_before_it_is_told(folder):
     plan = trial_plan(epochs=3)
     trial = Trial(plan, folder, problems=tiny)

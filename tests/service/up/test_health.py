@@ -13,6 +13,7 @@ import pytest
 from service.up.child import Child, Program
 from service.up.health import Health
 from service.up.ray_head import RayHead
+from service.up.ray_node import RayNode
 
 
 @dataclass
@@ -120,7 +121,7 @@ def test_a_head_that_starts_again_by_itself_has_all_the_time_again(head: Head) -
 
 def probed(tmp_path: Path, answer: Callable[[httpx.Request], httpx.Response]) -> bool:
     (tmp_path / "token").write_text("sesame")
-    head = RayHead(tmp_path, tmp_path / "token", 1, 1, 2, 3, 4)
+    head = RayHead(RayNode(tmp_path, tmp_path / "token", cpus=1), 1, 2, 3, 4)
     with httpx.Client(transport=httpx.MockTransport(answer)) as http:
         return head.works(http)
 

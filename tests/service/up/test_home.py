@@ -2,6 +2,7 @@
 
 import json
 import socket
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from service.__main__ import main
 from service.up.errors import CannotStart
 from service.up.home import check_port, free_ports, held, write_private
-from service.up.ray_head import _LONGEST_SOCKET, plan_head, short_folder
+from service.up.ray_head import plan_head
+from service.up.ray_node import _LONGEST_SOCKET, short_folder
 
 
 def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
@@ -107,6 +109,33 @@ def test_a_head_forgets_the_callers_ray_settings(tmp_path: Path) -> None:
     assert len({head.port, head.dashboard_port, head.client_port, head.agent_port}) == 4
 
 
+def test_a_head_on_an_address_of_its_own_is_found_there_by_other_machines(tmp_path: Path) -> None:
+    host = IPv4Address("10.0.0.1")
+    head = plan_head(tmp_path / "token", cpus=1, gpus=2, host=host, port=6379)
+    head.remove()
+    assert (head.address, head.url) == ("10.0.0.1:6379", f"http://10.0.0.1:{head.dashboard_port}")
+    given = {"--head", "--node-ip-address=10.0.0.1", "--dashboard-host=10.0.0.1", "--num-gpus=2"}
+    assert given <= set(head.command)
+    with pytest.raises(
+        CannotStart, match=r"KBFGS_HOST: no interface .* has the address 10\.0\.0\.1"
+    ):
+        head.environment({}, root=tmp_path)
+
+
+def test_what_a_machine_cannot_join_with_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KBFGS_HOME", str(tmp_path))
+    assert main(["join", "10.0.0.1:6379"]) == 2
+    assert "set KBFGS_HOST to the address by which the others reach" in capsys.readouterr().err
+    monkeypatch.setenv("KBFGS_HOST", "10.0.0.2")
+    assert main(["join", "10.0.0.1:6379"]) == 2
+    assert f"{tmp_path}/ray_token is missing" in capsys.readouterr().err
+    (tmp_path / "ray_token").write_text("sesame-sesame-sesame")
+    assert main(["join", "10.0.0.1:6379"]) == 2
+    assert "no interface of this machine has the address 10.0.0.2" in capsys.readouterr().err
+
+
 def test_jobs_see_neither_the_secret_nor_the_databases_password(tmp_path: Path) -> None:
     head = plan_head(tmp_path / "token", cpus=1)
     head.remove()
@@ -119,7 +148,7 @@ def test_jobs_see_neither_the_secret_nor_the_databases_password(tmp_path: Path) 
 def test_ray_writes_inside_of_a_folder_that_nobody_else_can_enter(tmp_path: Path) -> None:
     head = plan_head(tmp_path / "token", cpus=1)
     try:
-        assert f"--temp-dir={head.folder}/r" in head.command
-        assert head.folder.stat().st_mode & 0o777 == 0o700
+        assert f"--temp-dir={head.node.folder}/r" in head.command
+        assert head.node.folder.stat().st_mode & 0o777 == 0o700
     finally:
         head.remove()

@@ -1,0 +1,95 @@
+"""A service whose cluster has two machines: what `service up` and `service join` start on them."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from service.up.leftovers import end, family
+from tests.support.machines import FIRST, SECOND, Machine, two_machines
+from tests.support.running_service import (
+    ROOT,
+    RunningService,
+    environment,
+    running_service,
+    wait_for,
+)
+
+RAY_PORT = 6379
+JOINS_WITHIN = 60.0
+
+
+@dataclass
+class Joined:
+    """What runs on the second machine, with one CPU for trials.
+
+    Attributes:
+        machine: Where it runs.
+        home: The folder of the service that it joins.
+        log: What it prints.
+    """
+
+    machine: Machine
+    home: Path
+    log: Path
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def join(self) -> None:
+        """Start it."""
+        settings = environment(self.home.parent / "second", 8000, host=SECOND, cpus=1)
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self.machine.command(
+                    sys.executable, "-m", "service", "join", f"{FIRST}:{RAY_PORT}"
+                ),
+                cwd=ROOT,
+                env={**settings, "KBFGS_RAY_TOKEN_PATH": str(self.home / "ray_token")},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def kill(self) -> None:
+        """``kill -9`` of everything that runs there at once, as when the machine loses power."""
+        assert self._process is not None
+        every = family([self._process.pid])
+        for process in every:
+            process.suspend()  # so that none of them sees another one die
+        for process in every:
+            process.kill()
+        self._process.wait()
+        self._process = None
+
+    def end(self) -> None:
+        """Take the machine out of the cluster; nothing runs there afterwards."""
+        if self._process is not None:
+            end(family([self._process.pid]))
+            self._process.wait()
+            self._process = None
+
+
+@dataclass(frozen=True)
+class ServiceOnTwo(RunningService):
+    """A service, and the machine that joined it."""
+
+    second: Joined = field(kw_only=True)
+
+
+@contextmanager
+def service_on_two_machines() -> Iterator[ServiceOnTwo]:
+    """The service on a machine with one CPU, which another one with one CPU has joined."""
+    with two_machines() as machine, running_service(host=FIRST, cpus=1) as service:
+        second = Joined(machine, service.home, service.log.with_name("join.log"))
+        try:
+            second.join()
+            wait_for_machines(service, 2)
+            yield ServiceOnTwo(**vars(service), second=second)
+        finally:
+            second.end()
+
+
+def wait_for_machines(service: RunningService, count: int) -> None:
+    """Wait until the service sees so many machines."""
+    with service.client() as client:
+        wait_for(lambda: len(client.workers().nodes) == count, JOINS_WITHIN, f"{count} machines")
