@@ -1,10 +1,10 @@
 """Trials that train nothing: how many with so many GPUs run at once, and which ones they see.
 
-    python -m tests.support.placement_probe FOLDER GPUS AT_ONCE
+    python -m tests.support.placement_probe FOLDER GPUS:AT_ONCE ...
 
-inside of a cluster, runs AT_ONCE + 1 of them. Each stays until AT_ONCE have begun and a second
-longer. When each began and ended, its devices, and how many the driver would allow at once are
-printed as JSON.
+inside of a cluster, runs AT_ONCE + 1 of them for each pair. Each stays until AT_ONCE have begun and
+a second longer. When each began and ended, its devices, and how many the driver would allow at
+once are printed as JSON, a line for each pair.
 """
 
 import json
@@ -48,19 +48,24 @@ class Probe(TrialTrainable):
         pass
 
 
-def main(folder: Path, gpus: float, at_once: int) -> None:
-    connect()
+def probe(folder: Path, gpus: float, at_once: int) -> dict[str, Any]:
+    """What became of the trials with so many GPUs each."""
+    folder.mkdir(parents=True)
+    resources = TrialResources(cpus=0.1, gpus=gpus, exclusive=False)
+    given = {"cpus": resources.cpus, "gpus": gpus, "folder": str(folder), "at_once": at_once}
     results = tune.Tuner(
         Probe,
-        param_space={"cpus": 1, "gpus": gpus, "folder": str(folder), "at_once": at_once},
+        param_space=given,
         tune_config=tune.TuneConfig(num_samples=at_once + 1, reuse_actors=True),
         run_config=tune.RunConfig(storage_path=str(folder.with_suffix(".tune")), verbose=0),
     ).fit()
-    resources = TrialResources(cpus=1, gpus=gpus, exclusive=False)
     told = [result.metrics or {} for result in results]
     seen = [{name: one[name] for name in ("began", "ended", "devices")} for one in told]
-    print(json.dumps({"allowed": resources.at_once(ray.cluster_resources()), "trials": seen}))
+    return {"allowed": resources.at_once(ray.cluster_resources()), "trials": seen}
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
+    connect()
+    for pair in sys.argv[2:]:
+        gpus, at_once = pair.split(":")
+        print(json.dumps(probe(Path(sys.argv[1]) / pair, float(gpus), int(at_once))))

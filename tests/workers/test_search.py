@@ -1,11 +1,14 @@
 """Studies inside a real Ray cluster, driven against a real HTTP server."""
 
+import json
 import signal
 import time
+from bisect import bisect, bisect_left
 from collections import Counter
 
 import psutil
 import pytest
+import torch
 
 from service.contracts.catalogue import built_in
 from service.contracts.events import (
@@ -37,7 +40,7 @@ SECONDS = 120
 
 @pytest.fixture(scope="module")
 def head():
-    with ray_head(cpus=2) as running:
+    with ray_head(cpus=2, gpus=2) as running:  # Ray is told of GPUs: there are no devices
         yield running
 
 
@@ -292,3 +295,34 @@ def test_a_search_learns_and_stops_trials_early_as_it_does_without_ray(head, ser
         assert all((last[name] == 4) == (ends[name] == "finished") for name in ends)
         outcomes.append((points, ends, last))
     assert outcomes[0] == outcomes[1]
+
+
+def most_at_once(trials) -> int:
+    began, ended = (sorted(one[moment] for one in trials) for moment in ("began", "ended"))
+    return max(bisect(began, moment) - bisect_left(ended, moment) for moment in began)
+
+
+def test_as_many_trials_run_as_there_are_gpus_for_and_each_sees_its_own(head, service, tmp_path):
+    probe = ("-m", "tests.support.placement_probe", str(tmp_path), "0.5:4", "1:2", "2:1")
+    out, err = start_driver(head, service, tmp_path, *probe).communicate(timeout=SECONDS)
+    told = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    assert [one["allowed"] for one in told] == [4, 2, 1], err
+    assert [most_at_once(one["trials"]) for one in told] == [4, 2, 1]
+    seen = [Counter(trial["devices"] for trial in one["trials"]) for one in told]
+    assert (min(seen[0].values()), set(seen[0])) == (2, {"0", "1"})
+    assert set(seen[1]) == {"0", "1"}
+    assert set(seen[2]) == {"0,1"}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to train on")
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_trial_with_a_gpu_that_is_none_says_so_and_does_not_train(
+    head, service, tmp_path, workers
+):
+    service.assignment = study(trial(0), gpus=1, workers=workers)
+    code, _, err = drive(head, service, tmp_path)
+    assert code == 0, err
+    (ended,) = of_kind(service, TrialEnded)
+    assert (ended.outcome, ended.failure) == ("failed", FailureKind.BUG)
+    assert "finds no CUDA device on" in ended.message
+    assert not of_kind(service, TrialPoint)
