@@ -25,7 +25,7 @@ from workers.ranks.local import LocalRanks
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
-EPOCHS = 25
+EPOCHS = 20
 FOR_LONG = {
     "name": "on two machines",
     "problems": ["logistic-regression"],
@@ -60,10 +60,10 @@ def client(service: ServiceOnTwo) -> Iterator[Client]:
 
 def test_trials_of_one_study_run_on_both_machines(client: Client) -> None:
     comparison = client.submit(FOR_LONG)
-    wait_for(lambda: states(client, comparison) == [TrialState.RUNNING] * 2, 60, "two trials")
-    wait_for(lambda: free(client) == {FIRST: 0, SECOND: 0}, 15, "both machines to be full")
+    wait_for(lambda: states(client, comparison) == [TrialState.RUNNING] * 2, 120, "two trials")
+    wait_for(lambda: free(client) == {FIRST: 0, SECOND: 0}, 60, "both machines to be full")
     client.cancel(comparison.id)
-    wait_for(lambda: free(client) == {FIRST: 1, SECOND: 1}, 30, "both machines to be free")
+    wait_for(lambda: free(client) == {FIRST: 1, SECOND: 1}, 60, "both machines to be free")
 
 
 def test_a_storage_that_the_second_machine_lacks_is_refused(
@@ -81,8 +81,8 @@ def test_ranks_on_two_machines_train_as_on_one_and_the_loss_of_one_machine_is_ou
     service: ServiceOnTwo, client: Client, tmp_path: Path
 ) -> None:
     comparison = client.submit(ELASTIC)
-    wait_for(lambda: free(client) == {FIRST: 0, SECOND: 0}, 60, "a rank on each machine")
-    wait_for(lambda: final(client, comparison).epochs_done >= 3, 120, "some epochs of the final")
+    wait_for(lambda: free(client) == {FIRST: 0, SECOND: 0}, 120, "a rank on each machine")
+    wait_for(lambda: final(client, comparison).epochs_done >= 3, 180, "some epochs of the final")
     service.second.kill()
     view = ended(client, comparison)
     assert view.state is ComparisonState.FINISHED, view.reason
