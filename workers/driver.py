@@ -3,7 +3,6 @@
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -117,13 +116,12 @@ def drive(
     client = ServiceClient(
         settings.url, study_id=settings.study_id, attempt=settings.attempt, token=settings.token
     )
-    scratch = Path(tempfile.mkdtemp(prefix="kbfgs-"))
     watch = StartWatch(began_at or datetime.now(UTC))
     watch.phase_ended()
     try:
         assignment = _fetch_assignment(client, patience_seconds)
         watch.phase_ended()
-        study = _Study(settings, assignment, client, scratch=scratch, watch=watch, leave=leave)
+        study = _Study(settings, assignment, client, watch=watch, leave=leave)
         with study.logging(capture):
             return study.run(search, connect, patience_seconds)
     except Dismissed as error:
@@ -134,7 +132,6 @@ def drive(
         return FAILED
     finally:
         client.close()
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _fetch_assignment(client: ServiceClient, patience_seconds: float) -> StudyAssignment:
@@ -158,12 +155,11 @@ class _Study:
         assignment: StudyAssignment,
         client: ServiceClient,
         *,
-        scratch: Path,
         watch: StartWatch,
         leave: Callable[[int], None],
     ) -> None:
         self._settings, self._assignment, self._client = settings, assignment, client
-        self._scratch, self._watch, self._leave = scratch, watch, leave
+        self._watch, self._leave = watch, leave
         self._start_told = False
 
     @contextmanager
@@ -179,17 +175,18 @@ class _Study:
 
     def run(self, search: Search, connect: Callable[[], None], patience_seconds: float) -> int:
         """Run the trials and deliver all that happened."""
-        self._forget_undelivered()
+        self._forget_earlier()
         for trial in self._assignment.trials:
             self._folder(trial.trial_id).let_run()
         outbox = Outbox(
-            self._outboxes / f"{self._settings.study_id}-{self._settings.attempt}.jsonl",
+            self._kept("outbox") / f"{self._name}.jsonl",
             self._client.send_events,
             refused=self._end_at_once,
             patience_seconds=patience_seconds,
         )
         pulse = Pulse(self._beat, halt=self._halt, dismissed=self._end_at_once)
         problem = self._search(search, connect, outbox)
+        self._forget_scratch()
         pulse.stop()  # once the study's end is known over there, a heartbeat would be refused
         with suppress(ServiceAway):
             self._beat()  # what the start took, where the study was over before the next beat
@@ -224,6 +221,7 @@ class _Study:
             if not agenda.is_over:
                 connect()
                 self._watch.phase_ended()
+            self._scratch.mkdir(parents=True, exist_ok=True)
             search(
                 agenda,
                 TrialResources.of(self._assignment),
@@ -250,23 +248,37 @@ class _Study:
     @property
     def _logs(self) -> Path:
         """Where this attempt's processes leave what they print."""
-        attempt = f"{self._settings.study_id}-{self._settings.attempt}"
-        return self._settings.storage / self._assignment.comparison_id / "logs" / attempt
+        return self._kept("logs") / self._name
 
     @property
-    def _outboxes(self) -> Path:
-        return self._settings.storage / self._assignment.comparison_id / "outbox"
+    def _scratch(self) -> Path:
+        """Where Tune has its files: beside all else, so that a killed driver leaves none behind."""
+        return self._kept("scratch") / self._name
 
-    def _forget_undelivered(self) -> None:
+    @property
+    def _name(self) -> str:
+        """What this attempt's own files and folders are called."""
+        return f"{self._settings.study_id}-{self._settings.attempt}"
+
+    def _kept(self, what: str) -> Path:
+        """A folder of the comparison, which is removed with it."""
+        return self._settings.storage / self._assignment.comparison_id / what
+
+    def _forget_earlier(self) -> None:
         """Remove what attempts that are over could not deliver; nobody would take it now."""
-        for left in self._outboxes.glob(f"{self._settings.study_id}-*.jsonl"):
+        for left in self._kept("outbox").glob(f"{self._settings.study_id}-*.jsonl"):
             left.unlink(missing_ok=True)
+        self._forget_scratch()
+
+    def _forget_scratch(self) -> None:
+        """Remove Tune's files, those of killed drivers as well."""
+        for left in self._kept("scratch").glob(f"{self._settings.study_id}-*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def _end_at_once(self, reason: Exception) -> None:
         """The service wants no more of this attempt: end the process, from whichever thread."""
         logger.error("ending at once: %s", reason)
-        shutil.rmtree(self._scratch, ignore_errors=True)
-        self._forget_undelivered()
+        self._forget_earlier()
         self._leave(DISMISSED if isinstance(reason, Dismissed) else FAILED)
 
 

@@ -42,6 +42,7 @@ class Dispatcher:
     _measured: float = float("-inf")
     _machines: frozenset[Machine] = frozenset()
     _settling: float = float("-inf")
+    _unfinished: frozenset[str] = frozenset()
     _advanced: dict[str, int] = field(default_factory=dict)
     _failures: dict[str, int] = field(default_factory=dict)
     _unreachable: str = ""
@@ -67,7 +68,7 @@ class Dispatcher:
             self.reconciler.look(self.queue.live())
             self._advance()
             self._start(capacity)
-            self.sweeper.look()
+            self.sweeper.look(self._unfinished)
         except RunnerUnreachable as error:
             self._note_unreachable(str(error))
         else:
@@ -76,7 +77,7 @@ class Dispatcher:
     def _advance(self) -> None:
         """Move on every comparison in which something has changed since it was last looked at."""
         unfinished = self.queue.unfinished()
-        names = {comparison for comparison, _ in unfinished}
+        names = self._unfinished = frozenset(comparison for comparison, _ in unfinished)
         self._advanced = {name: self._advanced[name] for name in names & self._advanced.keys()}
         self._failures = {name: self._failures[name] for name in names & self._failures.keys()}
         for comparison, change in unfinished:

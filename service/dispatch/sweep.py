@@ -13,7 +13,10 @@ from service.usecases.queue import Queue
 logger = logging.getLogger(__name__)
 
 _EVERY = 10.0
-"""Seconds between two looks at the storage."""
+"""Seconds between two looks at the storage where nothing has ended."""
+_SOON = 2.0
+"""Seconds to the next look where something was to be removed: its driver may run yet, and a trial
+whose driver is gone may write for a moment."""
 _OVER = (JobStatus.OVER, JobStatus.UNKNOWN)
 
 
@@ -29,17 +32,23 @@ class Sweeper:
     runner: JobRunner
     checkpoints: Checkpoints
     monotonic: Callable[[], float] = time.monotonic
+    _unfinished: frozenset[str] = frozenset()
     _next: float = float("-inf")
     _failed: set[str] = field(default_factory=set)
 
-    def look(self) -> None:
-        """Remove what is of no more use, where it is time to look.
+    def look(self, unfinished: frozenset[str]) -> None:
+        """Remove what is of no more use, where it is time to look, or something has ended.
+
+        Args:
+            unfinished: The ids of the comparisons that have not ended.
 
         Raises:
             RunnerUnreachable: Where the cluster does not say whether drivers still run.
         """
         now = self.monotonic()
-        if now < self._next:
+        some_ended = bool(self._unfinished - unfinished)
+        self._unfinished = unfinished
+        if now < self._next and not some_ended:
             return
         self._next = now + _EVERY
         try:
@@ -49,7 +58,10 @@ class Sweeper:
             return
         for comparison in found:
             studies = self.queue.studies_of_ended(comparison)
-            if studies is not None and self._all_over(studies):
+            if studies is None:
+                continue
+            self._next = now + _SOON
+            if self._all_over(studies):
                 self._remove(comparison)
 
     def _all_over(self, studies: tuple[StudyRecord, ...]) -> bool:

@@ -2,132 +2,205 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from api.client import Client
 from service.contracts.catalogue import built_in
 from service.contracts.spec import ComparisonSpec
-from service.contracts.states import ComparisonState, StudyState
+from service.contracts.states import ComparisonState, StudyKind, StudyState
+from service.contracts.views import Series
 from service.domain import planning
-from tests.support.running_service import RunningService, running_service, wait_for
-from workers.context import TrialFolder, plan_trials
+from tests.support.footprint import Footprint
+from tests.support.running_service import running_service, wait_for
+from workers.context import TrialFolder, TrialPlan, plan_trials
+from workers.local import run_trial
+from workers.ranks.local import LocalRanks
 from workers.trial import Trial
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "name": "paused in the middle",
     "problems": ["logistic-regression"],
-    "contenders": [{"optimizer": "adam"}, {"optimizer": "kbfgs"}],
+    "contenders": [{"optimizer": "adam"}],
     "budget": {"epochs": 10_000},
     "tuning": {"trials": 1},
     "seeds": 1,
 }
+TWO_CONTENDERS = {**SPEC, "contenders": [{"optimizer": "adam"}, {"optimizer": "kbfgs"}]}
+GANG = {**SPEC, "workers": 2}
+TO_LARGE = {**SPEC, "resources": {"cpus": 64}, "if_short": "wait"}
+SOON_IN_FINALS = {**SPEC, "budget": {"epochs": 50}, "seeds": 200}
 AT_ONCE = 5.0
 """Seconds within which what was asked has its effect."""
+STARTED = 240.0
 PAUSE = 6.0
 
 
 @pytest.fixture(scope="module")
-def temporary() -> Iterator[Path]:
-    """A folder for temporary files that this service alone uses; short, for Ray's sockets."""
+def footprint() -> Iterator[Footprint]:
+    """Of a service whose folder for temporary files is its own; short, for Ray's sockets."""
     with (
         tempfile.TemporaryDirectory(prefix="kt") as folder,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("TMPDIR", folder)
-        yield Path(folder)
+        with running_service() as started:
+            yield Footprint(started, Path(folder))
 
 
 @pytest.fixture(scope="module")
-def service(temporary: Path) -> Iterator[RunningService]:
-    with running_service() as started:
-        yield started
+def client(footprint: Footprint) -> Iterator[Client]:
+    with footprint.service.client() as opened:
+        yield opened
 
 
-def test_a_pause_changes_nothing_and_a_cancel_leaves_nothing(
-    service: RunningService, temporary: Path, tmp_path: Path
+def test_a_pause_changes_nothing_and_a_cancelled_contender_drops_out(
+    footprint: Footprint, client: Client, tmp_path: Path
 ) -> None:
-    with service.client() as client:
-        comparison = client.submit(SPEC)
-        wait_for(lambda: epochs(client, comparison.id) >= 3, 240, "some epochs")
+    comparison = client.submit(TWO_CONTENDERS)
+    wait_for(lambda: epochs(client, comparison.id) >= 3, STARTED, "some epochs")
+    paused_at, asked = pause(footprint, client, comparison.id)
+    time.sleep(max(0.0, PAUSE - (time.monotonic() - asked)))
+    assert epochs(client, comparison.id) == paused_at
+    client.resume(comparison.id)
+    wait_for(lambda: epochs(client, comparison.id) >= paused_at + 3, STARTED, "more epochs")
 
-        assert scratch(temporary), "drivers keep Tune's files there"
-        asked = time.monotonic()
-        assert client.pause(comparison.id).state is ComparisonState.PAUSED
-        wait_for(lambda: not trainers(service), AT_ONCE, "the trials' end")
-        wait_for(lambda: states(client, comparison.id) == {StudyState.PAUSED}, 5, "the rows")
-        paused_at = epochs(client, comparison.id)
-        time.sleep(max(0.0, PAUSE - (time.monotonic() - asked)))
-        assert epochs(client, comparison.id) == paused_at
-        client.resume(comparison.id)
-        wait_for(lambda: epochs(client, comparison.id) >= paused_at + 3, 240, "more epochs")
+    assert client.cancel(comparison.id, contender="adam").state is ComparisonState.RUNNING
+    wait_for(lambda: len(footprint.drivers()) == 1, AT_ONCE, "the end of adam's driver")
+    (curve,) = client.metrics(comparison.id, contender="adam")
+    left = {StudyState.CANCELLED, StudyState.RUNNING}
+    wait_for(lambda: states(client, comparison.id) == left, AT_ONCE, "the rows")
+    cancel(footprint, client, comparison.id)
+    assert_undisturbed(curve, TWO_CONTENDERS, tmp_path, epochs=paused_at + 2)
 
-        assert client.cancel(comparison.id, contender="adam").state is ComparisonState.RUNNING
-        wait_for(lambda: len(drivers(service)) == 1, AT_ONCE, "the end of adam's driver")
-        (curve,) = client.metrics(comparison.id, contender="adam")
-        left = {StudyState.CANCELLED, StudyState.RUNNING}
-        wait_for(lambda: states(client, comparison.id) == left, AT_ONCE, "the rows")
-        client.cancel(comparison.id)
-        wait_for(lambda: not trainers(service), AT_ONCE, "the end of everything")
-        wait_for(lambda: not scratch(temporary), AT_ONCE, "the temporary files' end")
-        wait_for(lambda: all_free(client), 15, "a snapshot in which nothing is reserved")
-        wait_for(lambda: not left_over(service, comparison.id), 15, "the checkpoints' end")
-        assert client.get(comparison.id).state is ComparisonState.CANCELLED
 
-    assert curve.train_loss[: paused_at + 3] == undisturbed(tmp_path, epochs=paused_at + 2)
+def test_a_trial_over_two_workers_is_paused_and_cancelled_alike(
+    footprint: Footprint, client: Client, tmp_path: Path
+) -> None:
+    comparison = client.submit(GANG)
+    wait_for(lambda: epochs(client, comparison.id) >= 3, STARTED, "some epochs")
+    paused_at, _ = pause(footprint, client, comparison.id)
+    client.resume(comparison.id)
+    wait_for(lambda: epochs(client, comparison.id) >= paused_at + 3, STARTED, "more epochs")
+    (curve,) = client.metrics(comparison.id, contender="adam")
+    cancel(footprint, client, comparison.id)
+    assert_undisturbed(curve, GANG, tmp_path, epochs=paused_at + 2)
+
+
+def test_one_that_is_paused_and_one_that_is_resumed_leave_nothing(
+    footprint: Footprint, client: Client
+) -> None:
+    resting, resumed = client.submit(SPEC), client.submit(SPEC)
+    for one in (resting, resumed):
+        wait_for(lambda one=one: epochs(client, one.id) >= 1, STARTED, "an epoch")
+        client.pause(one.id)
+    wait_for(lambda: not footprint.processes(), AT_ONCE, "the pause of both")
+    cancel(footprint, client, resting.id)
+    client.resume(resumed.id)
+    wait_for(lambda: StudyState.RUNNING in states(client, resumed.id), STARTED, "its new driver")
+    cancel(footprint, client, resumed.id)
+
+
+def submitted(_footprint: Footprint, client: Client, name: str) -> bool:
+    return StudyState.SUBMITTED in states(client, name)
+
+
+def importing(footprint: Footprint, _client: Client, _name: str) -> bool:
+    return bool(footprint.drivers())
+
+
+def starting_actors(_footprint: Footprint, client: Client, name: str) -> bool:
+    return StudyState.RUNNING in states(client, name)
+
+
+def waiting(_footprint: Footprint, client: Client, name: str) -> bool:
+    return any("larger machine" in study.reason for study in client.studies(name))
+
+
+def in_finals(_footprint: Footprint, client: Client, name: str) -> bool:
+    finals = [study for study in client.studies(name) if study.kind is StudyKind.FINALS]
+    return bool(finals) and epochs(client, name) > SOON_IN_FINALS["budget"]["epochs"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "there"),
+    [
+        (TO_LARGE, waiting),
+        (SPEC, submitted),
+        (SPEC, importing),
+        (SPEC, starting_actors),
+        (SOON_IN_FINALS, in_finals),
+    ],
+    ids=["queued", "submitted", "importing", "starting actors", "finals"],
+)
+def test_one_that_is_cancelled_on_its_way_leaves_nothing(
+    footprint: Footprint,
+    client: Client,
+    spec: dict[str, Any],
+    there: Callable[[Footprint, Client, str], bool],
+) -> None:
+    comparison = client.submit(spec)
+    wait_for(lambda: there(footprint, client, comparison.id), STARTED, there.__name__)
+    cancel(footprint, client, comparison.id)
+
+
+def pause(footprint: Footprint, client: Client, name: str) -> tuple[int, float]:
+    """Pause the only comparison that runs; the epochs that it has then, and when it was asked."""
+    asked = time.monotonic()
+    assert client.pause(name).state is ComparisonState.PAUSED
+    wait_for(lambda: not footprint.processes(), AT_ONCE, "the trials' end")
+    wait_for(lambda: states(client, name) == {StudyState.PAUSED}, AT_ONCE, "the rows")
+    return epochs(client, name), asked
+
+
+def cancel(footprint: Footprint, client: Client, name: str) -> None:
+    """Cancel the only comparison that runs, and see that nothing of it is left at once."""
+    client.cancel(name)
+    gone = footprint.gone_after(client, name, AT_ONCE)
+    print(", ".join(f"{what} {seconds:.1f} s" for what, seconds in gone.items()))
+    assert not footprint.strays()
+    assert client.get(name).state is ComparisonState.CANCELLED
+
+
+def assert_undisturbed(curve: Series, spec: dict[str, Any], folder: Path, *, epochs: int) -> None:
+    """Hold the beginning of a curve against a run without a break, and its clock against one."""
+    assert curve.train_loss[: epochs + 1] == undisturbed(spec, folder, epochs=epochs)
     steps = [b - a for a, b in zip(curve.elapsed_seconds, curve.elapsed_seconds[1:], strict=False)]
     assert max(steps) < PAUSE, "the clock shows none of the pause"
 
 
-def undisturbed(folder: Path, *, epochs: int) -> tuple[float | None, ...]:
+def undisturbed(spec: dict[str, Any], folder: Path, *, epochs: int) -> tuple[float | None, ...]:
     """The losses of the first trial, trained here without a break."""
-    spec, catalogue = ComparisonSpec.model_validate(SPEC), built_in()
-    study = planning.plan(spec, catalogue).studies[0]
-    assignment = planning.study_assignment(
-        spec, catalogue, study, comparison_id="c", attempt=1, ended=()
-    )
-    trial = Trial(plan_trials(assignment, catalogue)[0], TrialFolder(folder))
-    told = trial.start()
-    for _ in range(epochs):
-        told += trial.advance()
+    plan = first_plan({**spec, "budget": {"epochs": epochs}})
+    told: list[Any] = []
+    if plan.workers == 1:
+        run_trial(Trial(plan, TrialFolder(folder)), told.extend)
+    else:
+        ranks = LocalRanks()
+        ranks.run(plan, TrialFolder(folder), told.extend)
+        ranks.close()
     return tuple(event.point.train_loss for event in told if event.type == "trial_point")
 
 
+def first_plan(spec: dict[str, Any]) -> TrialPlan:
+    asked, catalogue = ComparisonSpec.model_validate(spec), built_in()
+    study = planning.plan(asked, catalogue).studies[0]
+    assignment = planning.study_assignment(
+        asked, catalogue, study, comparison_id="c", attempt=1, ended=()
+    )
+    return plan_trials(assignment, catalogue)[0]
+
+
 def epochs(client: Client, comparison_id: str) -> int:
-    """Epochs that adam's trial has done, once both contenders train side by side."""
-    adam, kbfgs = client.get(comparison_id).contenders
-    return adam.epochs_done if kbfgs.epochs_done else 0
+    """Epochs that its first contender has done, once all train side by side."""
+    done = [contender.epochs_done for contender in client.get(comparison_id).contenders]
+    return done[0] if all(done) else 0
 
 
 def states(client: Client, comparison_id: str) -> set[StudyState]:
     return {study.state for study in client.studies(comparison_id)}
-
-
-def drivers(service: RunningService) -> list[int]:
-    """The processes of drivers, without the shells around them."""
-    return [one.pid for one in service.processes("workers run") if "sh" not in one.name()]
-
-
-def trainers(service: RunningService) -> list[int]:
-    """The processes of drivers and of trials."""
-    patterns = ("workers run", "TrialTrainable", "ray::ImplicitFunc")
-    return [process.pid for pattern in patterns for process in service.processes(pattern)]
-
-
-def all_free(client: Client) -> bool:
-    """Whether no placement group holds a CPU any more."""
-    cluster = client.workers()
-    return cluster.free_cpus == cluster.cpus
-
-
-def left_over(service: RunningService, comparison_id: str) -> list[Path]:
-    return list(service.home.glob(f"**/{comparison_id}*"))
-
-
-def scratch(folder: Path) -> list[Path]:
-    """What drivers keep for themselves."""
-    return list(folder.glob("kbfgs-*"))

@@ -256,13 +256,17 @@ def test_nothing_of_its_own_is_left_behind(service, settings, tmp_path):
     assert list((tmp_path / "c" / "outbox").iterdir()) == []
 
 
-def test_what_an_earlier_attempt_could_not_deliver_is_removed(settings, tmp_path):
+def test_what_an_earlier_attempt_left_behind_is_removed(settings, tmp_path):
     outboxes = tmp_path / "c" / "outbox"
     outboxes.mkdir(parents=True)
     for name in ("c-s0-0.jsonl", "c-s00-1.jsonl"):
         (outboxes / name).write_text("{}")
+    scratch = tmp_path / "c" / "scratch"
+    for name in ("c-s0-0", "c-s00-1"):
+        (scratch / name / "study").mkdir(parents=True)
     assert drive(settings, in_this_process) == FINISHED
     assert [path.name for path in outboxes.iterdir()] == ["c-s00-1.jsonl"]
+    assert [path.name for path in scratch.iterdir()] == ["c-s00-1"]
 
 
 def test_the_environment_must_be_complete():

@@ -114,6 +114,21 @@ def test_cancelled_and_failed_ones_go_as_well(plane: ControlPlane, ending: str) 
     assert not folder.exists()
 
 
+def test_those_of_a_cancelled_one_go_within_seconds_whenever_the_last_look_was(
+    plane: ControlPlane,
+) -> None:
+    for seconds in range(5):
+        comparison_id = alone(plane)
+        folder = a_checkpoint(plane, comparison_id)
+        plane.wait(10 + seconds)
+        plane.service.control.cancel(comparison_id, actor=PERSON)
+        plane.wait(3)
+        assert not folder.exists()
+        a_checkpoint(plane, comparison_id)  # by a trial that outlived its driver
+        plane.wait(3)
+        assert not folder.exists()
+
+
 def test_what_a_crash_left_and_what_a_straggler_wrote_goes_later(plane: ControlPlane) -> None:
     comparison_id = alone(plane)
     finish(plane, comparison_id)
