@@ -27,6 +27,7 @@ def warnings(
         *_target(findings),
         *_same_seeds(findings),
         *_environments(findings, finals),
+        *_apart(findings, finals),
     )
 
 
@@ -149,3 +150,22 @@ def _environments(findings: Findings, finals: Sequence[TrialResult]) -> Iterator
         if len(versions) > 1:
             each = numbers.listed(sorted(versions))
             yield f"{findings.title(name)} was not made with the same plug-ins in every run: {each}"
+
+
+def _apart(findings: Findings, finals: Sequence[TrialResult]) -> Iterator[str]:
+    """Says where an extension added some of a seed's runs, which then ran later than the others.
+
+    Planned together, the contenders' runs on a seed have numbers that follow on one another.
+    """
+    if findings.outcome is not Outcome.TRAINING_SECONDS:
+        return
+    numbers_of: dict[int, list[int]] = {}
+    for trial in finals:
+        numbers_of.setdefault(trial.seed, []).append(trial.number)
+    together = len(findings.spec.contenders)
+    apart = sum(max(own) - min(own) >= together for own in numbers_of.values())
+    if apart:
+        yield (
+            f"on {apart} of {numbers.counted(len(numbers_of), 'seed')} an extension added finals "
+            "that ran later than the others: times may differ for what the machine did then"
+        )

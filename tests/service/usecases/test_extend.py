@@ -112,6 +112,21 @@ def test_more_points_keep_those_before_and_may_choose_another(plane: ControlPlan
     assert (adam.settings, adam.runs, adam.tuning.trials) == (best.point, 2, 4)
 
 
+def test_finals_that_run_later_than_those_they_are_held_against_are_told_of(
+    plane: ControlPlane,
+) -> None:
+    """With so many points adam's search chooses another one, and the other search does not."""
+    comparison_id, warning = plane.submit(), "finals that ran later than the others"
+    for totals, told in (({}, ""), ({"seeds": 3}, ""), ({"trials": 8}, "on 3 of 3 seeds")):
+        if totals:
+            extend(plane, comparison_id, **totals)
+        run_to_the_end(plane, comparison_id)
+        (problem,) = plane.service.reports.report(comparison_id).problems
+        assert [line.startswith(told) for line in problem.warnings if warning in line] == (
+            [True] if told else []
+        )
+
+
 def test_more_epochs_go_on_with_every_trial(plane: ControlPlane) -> None:
     comparison_id = plane.submit()
     first = run_to_the_end(plane, comparison_id)
