@@ -67,7 +67,7 @@ const refreshParts = throttled(() => attempt(async () => {
   swapParts(fetched);
   tell(before, standing());
   curves.refresh();
-  const cancel = document.querySelector("[data-cancel]");
+  const cancel = document.querySelector(".actions [data-cancel]");
   if (cancel) cancel.hidden = live !== "true" || state === "cancelling";
   showSteering({ state, paused });
   page.dataset.live = live;
@@ -125,8 +125,12 @@ async function start() {
   startClock();
   startTheme(() => curves.refresh());
   rememberParts();
-  startCancel(id, refreshParts);
-  startSteering(id, refreshParts);
+  const refresh = () => {
+    refreshParts();
+    refreshTrials();
+  };
+  startCancel(id, refresh);
+  startSteering(id, refresh);
   showSteering(page.dataset);
   const live = page.dataset.live === "true";
   if (live) goLive();

@@ -85,8 +85,9 @@ export class Log {
     return getJson(`/v1/comparisons/${this.#comparison}/logs?${query}`);
   }
 
-  #add({ study_id: study, trial_id: trial, attempt, text }) {
-    const source = `${trial ?? `driver of ${study}`}, attempt ${attempt}`;
+  #add({ study_id: study, trial_id: trial, rank, attempt, text }) {
+    const worker = rank ? `, rank ${rank}` : "";
+    const source = `${trial ?? `driver of ${study}`}${worker}, attempt ${attempt}`;
     if (source !== this.#source) this.#words += `==> ${source} <==\n`;
     this.#source = source;
     this.#words = (this.#words + text).slice(-MOST_CHARACTERS);

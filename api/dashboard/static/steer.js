@@ -1,4 +1,4 @@
-// Pause, resume and extend, for the comparison and for each contender; cancel.js asks before it acts.
+// Pause and resume, for the comparison, each contender and each trial, and extend; cancel.js asks before it acts.
 
 import { post } from "./api.js";
 import { announce, write } from "./words.js";
@@ -6,17 +6,23 @@ import { announce, write } from "./words.js";
 const PAUSABLE = ["queued", "running"];
 const EXTENSIBLE = ["queued", "running", "finished"];
 
+/** Where the service is told what to do with a comparison, one of its contenders or one of its trials. */
+export function pathOf(comparison, { contender, trial }) {
+  if (trial) return `/v1/trials/${trial}`;
+  const part = contender ? `/contenders/${encodeURIComponent(contender)}` : "";
+  return `/v1/comparisons/${comparison}${part}`;
+}
+
 /** Wire the buttons, where the reader may press them; `onDone` runs when the service took it. */
 export function startSteering(comparison, onDone) {
   const page = document.querySelector("[data-comparison]");
   page.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-do]");
     if (!button) return;
-    const { do: verb, contender } = button.dataset;
-    const part = contender ? `/contenders/${encodeURIComponent(contender)}` : "";
+    const { do: verb, contender, trial } = button.dataset;
     button.disabled = true;
     try {
-      await post(`/v1/comparisons/${comparison}${part}:${verb}`);
+      await post(`${pathOf(comparison, { contender, trial })}:${verb}`);
       say("");
       onDone();
     } catch (problem) {

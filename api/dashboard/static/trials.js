@@ -7,6 +7,7 @@ import { csv, saveText } from "./save.js";
 import { announce, write } from "./words.js";
 
 const ROWS_AT_FIRST = 200;
+const ENDED = new Set(["finished", "stopped", "diverged", "failed", "cancelled"]);
 
 export class Trials {
   #root = document.querySelector("[data-trials]");
@@ -75,6 +76,15 @@ export class Trials {
       cell.append(button);
       return cell;
     });
+    if (maySteer()) {
+      const cell = document.createElement("th");
+      const title = document.createElement("span");
+      cell.scope = "col";
+      title.className = "hidden";
+      title.textContent = "Actions";
+      cell.append(title);
+      cells.push(cell);
+    }
     this.#root.querySelector("[data-trials-head]").replaceChildren(...cells);
   }
 
@@ -102,7 +112,7 @@ export class Trials {
     const rows = shown.slice(0, this.#limit).map((trial) => this.#row(trial));
     const empty = this.#trials.length ? "No trial fits the filters." : "No trials yet.";
     if (this.#loaded) this.#body.replaceChildren(...(rows.length ? rows : [this.#sentence(empty)]));
-    this.#root.querySelectorAll("[data-trials-head] th").forEach((cell, index) => {
+    [...this.#root.querySelectorAll("[data-trials-head] th")].slice(0, this.#columns.length).forEach((cell, index) => {
       const order = this.#sort.descending ? "descending" : "ascending";
       cell.setAttribute("aria-sort", index === this.#sort.column ? order : "none");
     });
@@ -122,13 +132,18 @@ export class Trials {
       if (column.key === "state") cell.replaceChildren(chip(trial.state, cell.textContent));
       if (column.key === "contender") cell.prepend(dot(this.#colours.get(trial.contender)));
     }
+    if (maySteer()) {
+      const cell = row.insertCell();
+      cell.className = "steer";
+      if (!ENDED.has(trial.state)) cell.append(...steering(trial));
+    }
     return row;
   }
 
   #sentence(words) {
     const row = document.createElement("tr");
     const cell = row.insertCell();
-    cell.colSpan = this.#columns.length;
+    cell.colSpan = this.#columns.length + maySteer();
     cell.className = "quiet";
     cell.textContent = words;
     return row;
@@ -139,6 +154,29 @@ export class Trials {
     const rows = this.#shown().map((trial) => this.#columns.map((column) => (column.file ?? column.value)(trial)));
     saveText(`${this.#comparison}-trials.csv`, csv([header, ...rows]));
   }
+}
+
+/** Whether the reader may cancel, pause and resume. */
+function maySteer() {
+  return document.querySelector("[data-cancel-dialog]") !== null;
+}
+
+/** The buttons of a trial that has not ended; steer.js and cancel.js act on them. */
+function steering(trial) {
+  const verb = trial.state === "paused" ? "resume" : "pause";
+  return [action("do", verb, trial.id), action("cancel", "trial", trial.id)];
+}
+
+function action(attribute, what, trial) {
+  const made = document.createElement("button");
+  const title = attribute === "cancel" ? "Cancel" : what[0].toUpperCase() + what.slice(1);
+  made.type = "button";
+  made.className = "plain";
+  made.dataset[attribute] = what;
+  made.dataset.trial = trial;
+  made.textContent = attribute === "cancel" ? `${title}…` : title;
+  made.ariaLabel = `${title} trial ${trial.slice(trial.lastIndexOf("-t") + 2)}`;
+  return made;
 }
 
 function chip(state, words) {

@@ -141,3 +141,23 @@ def test_the_cancel_button_asks_and_then_cancels(browser: Browser, web: WebServi
         expect(page.locator("[data-part=head] .chip")).to_have_text("cancelled")
         expect(page.get_by_role("button", name="Cancel…")).to_be_hidden()
     assert web.service.comparisons.get(identifier).state == "cancelled"
+
+
+def test_a_contender_and_a_trial_are_cancelled_once_that_was_asked(
+    browser: Browser, web: WebService
+) -> None:
+    identifier = web.submit()
+    with watched_page(browser) as page:
+        open_comparison(page, web, "two against each other")
+        page.get_by_role("button", name="Pause trial 0").click()
+        expect(page.get_by_role("button", name="Resume trial 0")).to_be_visible()
+        page.get_by_role("button", name="Cancel trial 0").click()
+        expect(page.get_by_role("heading", name="Cancel trial 0?")).to_be_visible()
+        page.get_by_role("button", name="Cancel the trial").click()
+        expect(page.get_by_role("button", name="Cancel trial 0")).to_have_count(0)
+        page.get_by_role("button", name="Cancel adam").click()
+        page.get_by_role("button", name="Cancel the contender").click()
+        expect(page.get_by_role("button", name="Cancel adam")).to_have_count(0)
+    view = web.service.comparisons.get(identifier)
+    assert [entry.name for entry in view.contenders if entry.cancelled] == ["adam"]
+    assert web.service.trials.of(identifier)[0].state == "cancelled"
