@@ -1,26 +1,23 @@
-"""Processes are killed in the middle of a run; the comparison finishes by itself."""
+"""One of each kind of harm that `make faults` does ten times; the comparison does not show it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psutil
 import pytest
 
 from api.client import Client
-from service.contracts.states import ENDED_COMPARISONS, ComparisonState, TrialState
-from service.contracts.views import ComparisonView
+from benchmarks.faults.__main__ import harmed, patient_client
+from benchmarks.faults.courses import Course, course, epochs_done
+from benchmarks.faults.harm import FAULTS, ONE_WORKER
 from tests.support.running_service import RunningService, running_service, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 EPOCHS = 6
-SPEC = {
-    "name": "killed in the middle",
-    "problems": ["mnist-5k-autoencoder"],
-    "contenders": [{"optimizer": "kbfgs"}, {"optimizer": "adam"}],
-    "budget": {"epochs": EPOCHS},
-    "tuning": {"trials": 2},
-    "seeds": 2,
-}
+SPEC = {**ONE_WORKER, "contenders": [{"optimizer": "kbfgs"}], "tuning": {"trials": 1}, "seeds": 1}
+IN_THE_SEARCH, IN_THE_FINALS = 0.25, 0.6
+"""Shares of all epochs."""
 
 
 @pytest.fixture(scope="module")
@@ -29,61 +26,45 @@ def service() -> Iterator[RunningService]:
         yield started
 
 
-def test_a_killed_driver_and_a_killed_dispatcher_lose_nothing(service: RunningService) -> None:
-    with service.client() as client:
-        undisturbed = finish(client, client.submit(SPEC))
-        disturbed = client.submit(SPEC)
-        wait_for(lambda: epochs_done(client, disturbed) >= 2, 120, "some epochs")
-        kill(service, "workers run")
-        wait_for(lambda: epochs_done(client, disturbed) >= 2 * EPOCHS + 2, 240, "more epochs")
-        kill(service, "service dispatch")
-        finish(client, disturbed)
-
-        trials = client.trials(disturbed.id)
-        curves = client.metrics(disturbed.id)
-        assert {trial.state for trial in trials} == {TrialState.FINISHED}
-        assert max(study.attempt for study in client.studies(disturbed.id)) >= 2
-        assert {curve.trial_id: curve.epoch for curve in curves} == {
-            trial.id: tuple(range(EPOCHS + 1)) for trial in trials
-        }
-        assert losses(client, disturbed) == losses(client, undisturbed)
+@pytest.fixture(scope="module")
+def client(service: RunningService) -> Iterator[Client]:
+    with patient_client(service) as opened:
+        yield opened
 
 
-def test_a_second_start_goes_on_with_what_was_unfinished() -> None:
-    with running_service() as first:
-        with first.client() as client:
-            comparison = client.submit(SPEC)
-            wait_for(lambda: epochs_done(client, comparison) >= 2, 120, "some epochs")
-        killed = first.processes()
-        first.process.kill()
-        first.process.wait()
-        with running_service(first.home) as second, second.client() as client:
-            finish(client, comparison)
-            curves = client.metrics(comparison.id)
-        assert {curve.epoch for curve in curves} == {tuple(range(EPOCHS + 1))}
-        _, alive = psutil.wait_procs(killed, timeout=30)
-        assert not alive, alive
+@pytest.fixture(scope="module")
+def undisturbed(client: Client) -> Course:
+    return course(client, client.submit(SPEC))
 
 
-def finish(client: Client, comparison: ComparisonView) -> ComparisonView:
-    """Wait until a comparison ended, and hold that it finished."""
-    wait_for(lambda: client.get(comparison.id).state in ENDED_COMPARISONS, 300, "its end")
-    view = client.get(comparison.id)
-    assert view.state is ComparisonState.FINISHED, view.reason
-    return view
+@pytest.mark.parametrize(
+    ("kind", "share"),
+    [
+        ("trial", IN_THE_SEARCH),
+        ("driver", IN_THE_FINALS),
+        ("dispatcher", IN_THE_SEARCH),
+        ("checkpoint", IN_THE_FINALS),
+    ],
+)
+def test_a_comparison_that_is_harmed_ends_as_one_that_is_not(
+    service: RunningService, client: Client, undisturbed: Course, kind: str, share: float
+) -> None:
+    fault = replace(FAULTS[kind], spec=SPEC)
+    _, ended = harmed(service, client, fault, share=share)
+    assert ended.faults(undisturbed, epochs=EPOCHS) == ()
+    assert (ended.attempts > 1) == (kind == "driver")
 
 
-def epochs_done(client: Client, comparison: ComparisonView) -> int:
-    return sum(contender.epochs_done for contender in client.get(comparison.id).contenders)
-
-
-def losses(client: Client, comparison: ComparisonView) -> dict[str, tuple[float | None, ...]]:
-    """Each trial's training losses, by its number in the comparison."""
-    series = client.metrics(comparison.id)
-    return {curve.trial_id.split("-")[-1]: curve.train_loss for curve in series}
-
-
-def kill(service: RunningService, pattern: str) -> None:
-    """``kill -9`` the innermost process with this command line."""
-    found = wait_for(lambda: service.processes(pattern), 30, pattern)
-    found[-1].kill()
+def test_a_second_start_goes_on_with_what_was_unfinished(
+    service: RunningService, client: Client, undisturbed: Course
+) -> None:
+    """The last test here, for it ends the service."""
+    comparison = client.submit(SPEC)
+    wait_for(lambda: epochs_done(client, comparison) >= 2, 120, "some epochs")
+    killed = service.processes()
+    service.process.kill()
+    service.process.wait()
+    with running_service(service.home) as second, second.client() as again:
+        assert course(again, comparison).faults(undisturbed, epochs=EPOCHS) == ()
+    _, alive = psutil.wait_procs(killed, timeout=30)
+    assert not alive, alive
