@@ -18,6 +18,7 @@ from service.contracts.events import (
 from service.contracts.states import FailureKind
 from workers.context import TrialPlan
 from workers.halving import Halving
+from workers.memory_limit import PASSED
 from workers.proposals import Points
 from workers.spending import Spending
 
@@ -27,8 +28,8 @@ FIRST_PAUSE_SECONDS = 1.0
 """Before the first of these restarts; doubled before each further one."""
 ENDED = 1
 """The number of the event that ends a trial; those of its later beginnings follow."""
-OUT_OF_MEMORY_SIGNS = ("low on memory", "memory usage threshold")
-"""What Ray writes of processes that it killed for memory."""
+OUT_OF_MEMORY_SIGNS = (PASSED, "low on memory", "memory usage threshold")
+"""What is written of processes that were ended for memory, by themselves and by Ray."""
 
 Tell = Callable[[Sequence[Event]], None]
 

@@ -23,6 +23,11 @@ LOG, END = ".log", ".end"
 """Suffixes: the beginning of an output, and the end of one that was too long."""
 
 
+def of_rank(path: Path, rank: int) -> Path:
+    """The file of a trial's rank, without its suffix: the first one's is the trial's own."""
+    return path.with_name(f"{path.name}.{rank}") if rank else path
+
+
 class Capture:
     """Sends this process's stdout and stderr to a file until :meth:`close`.
 

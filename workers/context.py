@@ -19,7 +19,7 @@ class UnknownToWorkers(LookupError):
     """The assignment names something that these workers' catalogue lacks."""
 
 
-_NO_MATTER = frozenset({"workers", "checkpoint", "metric"})
+_NO_MATTER = frozenset({"workers", "checkpoint", "metric", "memory"})
 """Fields of a plan on which no loss depends, or by rounding alone."""
 
 
@@ -40,14 +40,16 @@ class TrialPlan(Contract):
     """How often it is saved."""
     metric: Metric = Metric.TRAIN_LOSS
     """The loss whose lowest value makes a checkpoint the best."""
+    memory: int | None = None
+    """Bytes that each of their processes may take, under Ray; None for no limit."""
     trial: TrialAssignment
 
     def identity(self) -> str:
         """Digest of what the losses depend on; a checkpoint is good for no other run.
 
-        It is good for another number of ranks, which change the losses by rounding alone. A longer
-        run can go on from a shorter one's checkpoint where its learning rates are the same so
-        far; under a schedule that knows the length it begins again.
+        It is good for another number of ranks, which change the losses by rounding alone, and for
+        another limit of memory. A longer run can go on from a shorter one's checkpoint where its
+        learning rates are the same so far; under a schedule that knows the length it begins again.
         """
         scheduled = Schedule.of(self.trial.settings).depends_on_length
         epochs = self.epochs if scheduled else 0
@@ -89,6 +91,7 @@ def plan_trials(
             workers=assignment.workers,
             checkpoint=assignment.checkpoint,
             metric=assignment.metric,
+            memory=assignment.memory,
             trial=trial,
         )
         for trial in assignment.trials

@@ -16,8 +16,9 @@ from ray.tune.integration.ray_train import TuneReportCallback
 
 from service.contracts.events import Event
 from service.contracts.workers import Workers, fewest, most
-from workers.capture import Capture
+from workers.capture import Capture, of_rank
 from workers.context import TrialFolder, TrialPlan
+from workers.memory_limit import MemoryGuard
 from workers.ranks.group import GLOO, NCCL_TOO, Group
 from workers.stall import StallGuard, WatchedFolder
 from workers.trainable import EVENTS
@@ -44,10 +45,10 @@ def train_gang(config: dict[str, Any]) -> None:
         train_loop_config=config,
         scaling_config=train.ScalingConfig(
             num_workers=_asked(plan.workers),
-            use_gpu=config["gpus"] > 0,
-            resources_per_worker={"CPU": config["cpus"], "GPU": config["gpus"]},
+            use_gpu=plan.use_gpu,
+            resources_per_worker=config["bundle"],
         ),
-        torch_config=TorchConfig(backend=_backend(config["gpus"])),
+        torch_config=TorchConfig(backend=_backend(use_gpu=plan.use_gpu)),
         run_config=train.RunConfig(
             name=notes.name,
             storage_path=str(notes.parent),
@@ -70,9 +71,9 @@ def _asked(workers: Workers) -> int | tuple[int, int]:
     return high if low == high else (low, high)
 
 
-def _backend(gpus: float) -> str:
+def _backend(*, use_gpu: bool) -> str:
     """NCCL between GPUs; a torch without it has no CUDA either, which each rank says in words."""
-    return NCCL_TOO if gpus > 0 and torch.distributed.is_nccl_available() else GLOO
+    return NCCL_TOO if use_gpu and torch.distributed.is_nccl_available() else GLOO
 
 
 def _rank_environment(plan: TrialPlan) -> dict[str, str]:
@@ -102,21 +103,31 @@ def told_last(failures: dict[int, Exception]) -> str:
 
 def _train_rank(config: dict[str, Any]) -> None:
     """What each rank does; torch is loaded here, in its own process."""
-    from workers.ranks.training import train as train_trial
-    from workers.trial import Trial
+    from workers.ranks.training import RankFailed
 
     plan = TrialPlan.model_validate_json(config["plan"])
     folder = _folder(plan, config)
     ranks = Group()
-    if ranks.rank > 0:
-        train_trial(Trial(plan, folder, ranks=ranks), ranks, _report)
-        return
     path = Path(config["logs"]) / plan.trial.trial_id
-    # Whichever rank hangs, rank 0 comes to wait for it.
-    with Capture(path), closing(StallGuard(path, config["stall_seconds"])) as guard:
-        guard.alive()
-        watched = WatchedFolder(folder.path, guard.alive)
-        train_trial(Trial(plan, watched, ranks=ranks), ranks, _report)
+    with Capture(of_rank(path, ranks.rank)), closing(MemoryGuard(path, plan.memory)) as memory:
+        try:
+            if ranks.rank > 0:
+                _train(plan, folder, ranks)
+                return
+            # Whichever rank hangs, rank 0 comes to wait for it.
+            with closing(StallGuard(path, config["stall_seconds"])) as guard:
+                guard.alive()
+                _train(plan, WatchedFolder(folder.path, guard.alive), ranks)
+        except RankFailed as failure:
+            memory.heard(failure.events)
+            raise
+
+
+def _train(plan: TrialPlan, folder: TrialFolder, ranks: Group) -> None:
+    from workers.ranks.training import train as train_trial
+    from workers.trial import Trial
+
+    train_trial(Trial(plan, folder, ranks=ranks), ranks, _report)
 
 
 def _folder(plan: TrialPlan, config: dict[str, Any]) -> TrialFolder:

@@ -31,7 +31,8 @@ class _Source:
     """One file on its way: how far it was read."""
 
     position: int = 0
-    end_told: bool = False
+    end_told: int | None = None
+    """When the end that was told was written: one that a restart replaced is told as well."""
 
 
 @dataclass
@@ -39,7 +40,8 @@ class LogReader:
     """Cuts the files of a folder into chunks, each byte once.
 
     Args:
-        folder: Where the files are: ``driver`` and one for each trial, by its id.
+        folder: Where the files are: ``driver`` and one for each trial, by its id; those of further
+            ranks have their number in the name, as :func:`workers.capture.of_rank` gives it.
         secrets: Words that must not leave, such as the study's token.
     """
 
@@ -84,18 +86,24 @@ class LogReader:
     def _end(self, path: Path, source: _Source) -> bytes:
         """The end of an output that was too long, once it is there."""
         end = path.with_suffix(END)
-        if source.end_told or not end.exists():
+        try:
+            written, piece = end.stat().st_mtime_ns, end.read_bytes()
+        except FileNotFoundError:
             return b""
-        source.end_told = True
-        return end.read_bytes()[:CHUNK_CHARACTERS]
+        if source.end_told == written:
+            return b""
+        source.end_told = written
+        return piece[:CHUNK_CHARACTERS]
 
     def _chunk(self, name: str, piece: bytes) -> LogChunk:
         for secret in self.secrets:
             piece = piece.replace(secret.encode(), HIDDEN)
         self._number += 1
+        trial_id, _, rank = name.partition(".")
         return LogChunk(
             number=self._number - 1,
-            trial_id=None if name == DRIVER else name,
+            trial_id=None if name == DRIVER else trial_id,
+            rank=int(rank or 0),
             at=datetime.now(UTC),
             text=piece.decode(errors="replace")[:CHUNK_CHARACTERS],
         )

@@ -11,7 +11,7 @@ from service.contracts.workers import most
 
 @dataclass(frozen=True)
 class TrialResources:
-    """The resources of one trial; CPUs and GPUs are each rank's."""
+    """The resources of one trial; CPUs, GPUs and memory are each rank's."""
 
     cpus: float
     gpus: float
@@ -21,6 +21,8 @@ class TrialResources:
     """How long it may make no step."""
     ranks: int = 1
     """The most that a trial has."""
+    memory: int | None = None
+    """Bytes of each rank that are reserved; None for none."""
 
     @classmethod
     def of(cls, assignment: StudyAssignment) -> "TrialResources":
@@ -31,6 +33,7 @@ class TrialResources:
             exclusive=assignment.exclusive,
             stall_seconds=assignment.stall_seconds,
             ranks=most(assignment.workers),
+            memory=assignment.memory,
         )
 
     def at_once(self, cluster: Mapping[str, float]) -> int:
@@ -41,7 +44,13 @@ class TrialResources:
         """
         if self.exclusive:
             return 1
-        fitting = [cluster.get("CPU", 0.0) / (self.cpus * self.ranks)]
-        if self.gpus > 0:
-            fitting.append(cluster.get("GPU", 0.0) / (self.gpus * self.ranks))
+        fitting = [
+            cluster.get(name, 0.0) / (amount * self.ranks) for name, amount in self.bundle.items()
+        ]
         return max(1, math.floor(min(fitting)))
+
+    @property
+    def bundle(self) -> dict[str, float]:
+        """What Ray reserves for each rank, by its names."""
+        wanted = {"CPU": self.cpus, "GPU": self.gpus, "memory": float(self.memory or 0)}
+        return {name: amount for name, amount in wanted.items() if amount}

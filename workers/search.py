@@ -14,6 +14,7 @@ from ray.tune.search import Searcher
 from workers.agenda import Agenda
 from workers.context import TrialPlan
 from workers.machines import check_storage
+from workers.memory_limit import what_was_too_much
 from workers.resources import TrialResources
 from workers.stall import innermost, where_it_hung
 from workers.trainable import EVENTS, TrialTrainable
@@ -54,8 +55,7 @@ def run_trials(
         param_space={
             "storage": str(storage),
             "logs": str(logs),
-            "cpus": resources.cpus,
-            "gpus": resources.gpus,
+            "bundle": resources.bundle,
             "stall_seconds": resources.stall_seconds,
         },
         tune_config=tune.TuneConfig(
@@ -204,9 +204,12 @@ class _Listener(tune.Callback):
         trial: TuneTrial,
         **info: Any,  # noqa: ARG002
     ) -> None:
-        """A trial's process died, or was ended because it hung."""
+        """A trial's process died, or was ended because it hung or took too much memory."""
         report = str(trial.get_pickled_error() or trial.get_error() or "")
-        if stacks := where_it_hung(Path(trial.config["logs"]) / _id(trial)):
+        path = Path(trial.config["logs"]) / _id(trial)
+        if word := what_was_too_much(path):
+            report = word
+        elif stacks := where_it_hung(path):
             limit = f"{trial.config['stall_seconds']:g} s"
             logger.error("%s made no step for %s:\n%s", _id(trial), limit, stacks)
             report = f"it hung: no step for {limit}, at {innermost(stacks)}"

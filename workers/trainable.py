@@ -12,6 +12,7 @@ from ray import tune
 from service.contracts.events import Event
 from workers.capture import Capture
 from workers.context import TrialFolder, TrialPlan
+from workers.memory_limit import MemoryGuard
 from workers.stall import StallGuard, WatchedFolder
 
 if TYPE_CHECKING:
@@ -26,14 +27,14 @@ class TrialTrainable(tune.Trainable):
     """Trains one trial after another in the same process, one worker each.
 
     Its configuration holds ``plan`` (a :class:`TrialPlan` as JSON), ``storage`` and ``logs`` (two
-    folders), ``stall_seconds`` (how long it may make no step) and what a trial gets, ``cpus`` and
-    ``gpus``; its results hold ``events`` (as JSON).
+    folders), ``stall_seconds`` (how long it may make no step) and ``bundle`` (what Ray reserves for
+    it); its results hold ``events`` (as JSON).
     """
 
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
         """What one trial gets; the same for all trials of a study, so that actors fit the next."""
-        return tune.PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
+        return tune.PlacementGroupFactory([config["bundle"]])
 
     def setup(self, config: dict[str, Any]) -> None:
         """Get ready for the first trial."""
@@ -42,6 +43,7 @@ class TrialTrainable(tune.Trainable):
         path = Path(config["logs"]) / plan.trial.trial_id
         self._output = Capture(path)
         self._guard = StallGuard(path, config["stall_seconds"])
+        self._memory = MemoryGuard(path, plan.memory)
         self._trial = _trial(plan, config, self._guard.alive)
         self._started = False
 
@@ -62,6 +64,7 @@ class TrialTrainable(tune.Trainable):
         while not self._trial.ended and (not events or time.monotonic() < until):
             events.extend(self._trial.advance())
         self._guard.rest()
+        self._memory.heard(events)
         if self._trial.ended:
             self.cleanup()
         return {"events": EVENTS.dump_json(tuple(events)).decode(), "done": self._trial.ended}
@@ -70,6 +73,7 @@ class TrialTrainable(tune.Trainable):
         """Keep the last of what was printed, and watch no more."""
         self._output.close()
         self._guard.close()
+        self._memory.close()
 
 
 def _trial(plan: TrialPlan, config: dict[str, Any], alive: Callable[[], None]) -> "Trial":

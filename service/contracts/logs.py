@@ -31,6 +31,8 @@ class LogChunk(Contract):
     """Counts the chunks of this attempt: the same number is the same chunk."""
     trial_id: Annotated[str, Field(max_length=32)] | None = None
     """The trial that printed it; None for the driver."""
+    rank: Annotated[int, Field(ge=0)] = 0
+    """Which of the trial's workers, from 0."""
     at: datetime
     """When the driver read it."""
     text: Annotated[str, Field(max_length=CHUNK_CHARACTERS), AfterValidator(_storable)]
@@ -56,6 +58,8 @@ class LogEntry(Contract):
     """Grows within the comparison, not without gaps: ask for what comes after it."""
     study_id: str
     trial_id: str | None
+    rank: int = 0
+    """Which of the trial's workers, from 0."""
     attempt: int
     at: datetime
     text: str
@@ -63,7 +67,8 @@ class LogEntry(Contract):
     @property
     def source(self) -> tuple[str, int]:
         """Who printed it, and in which attempt."""
-        return self.trial_id or f"driver of {self.study_id}", self.attempt
+        worker = f", rank {self.rank}" if self.rank else ""
+        return f"{self.trial_id or f'driver of {self.study_id}'}{worker}", self.attempt
 
     @property
     def heading(self) -> str:

@@ -84,7 +84,7 @@ class StudyAssignment(Contract):
     batch_size: int
     epochs: int
     cpus: float
-    """Of each rank, as GPUs and threads are."""
+    """Of each rank, as GPUs, threads and memory are."""
     gpus: float
     threads: int
     workers: Workers = 1
@@ -98,6 +98,8 @@ class StudyAssignment(Contract):
     """How often trials are saved."""
     metric: Metric = Metric.TRAIN_LOSS
     """The loss that decides on the problem; the checkpoint with the lowest one is the best."""
+    memory: int | None = None
+    """Bytes that it may take; None for as many as there are."""
     proposals: Proposals | None = None
     """What the points of a search that learns are proposed from."""
     rungs: Rungs | None = None

@@ -18,6 +18,8 @@ MOST_TUNING_TRIALS = 10_000
 """Tuning trials of a whole comparison: each is planned, listed and previewed."""
 MOST_EPOCHS = 250_000
 """Epochs of a whole comparison: each is a stored point, and a report reads all of them."""
+SMALLEST_MEMORY = 500_000_000
+"""Bytes of a trial's process: with less, PyTorch alone would be too large."""
 SMALLEST_CPUS = 0.1
 """CPUs of a trial: with less, more than ten processes would share each CPU."""
 USUAL_STALL_SECONDS = 1800.0
@@ -74,6 +76,9 @@ class ResourcesSpec(Contract):
     gpus: Annotated[float, Field(ge=0, le=64)] = 0
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     """At most the whole CPUs, and one where there is less than one."""
+    memory: Annotated[int, Field(ge=SMALLEST_MEMORY, le=1 << 50)] | None = None
+    """Bytes that it reserves and may take, PyTorch and all; one that takes more ends as out of
+    memory. By default nothing is reserved, and nothing is held to a limit."""
 
     @field_validator("cpus")
     @classmethod

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from service.contracts.numbers import listed, size
 from service.contracts.states import StudyKind
 from service.domain.records import Capacity, StudyRecord
 
@@ -42,7 +43,7 @@ def admit(
         if not capacity.nodes:
             waiting.append((study, "waiting for the cluster to have a machine"))
             continue
-        if capacity.slots(study.cpus, study.gpus) < study.fewest_workers:
+        if _room(study, capacity) < study.fewest_workers:
             short.append((study, _too_big(study, capacity)))
             continue
         held_back = held_back or _reason_to_wait(study, running, capacity)
@@ -60,34 +61,41 @@ def _reason_to_wait(study: StudyRecord, running: Sequence[StudyRecord], capacity
         return "waiting: finals run alone"
     if study.kind is StudyKind.FINALS:
         return "waiting for the cluster to be empty: finals run alone" if running else ""
-    cpus, gpus = _demand(study, capacity)
-    taken = [_demand(other, capacity) for other in running]
-    fits = (
-        cpus + sum(demand[0] for demand in taken) <= capacity.cpus + _ROUNDING
-        and gpus + sum(demand[1] for demand in taken) <= capacity.gpus + _ROUNDING
+    demands = [_demand(each, capacity) for each in (study, *running)]
+    there = (capacity.cpus, capacity.gpus, capacity.memory)
+    fits = all(
+        sum(asked) <= whole + _ROUNDING
+        for *asked, whole in zip(*demands, there, strict=True)
+        if asked[0]
     )
     return "" if fits else "waiting for the studies that run now"
 
 
-def _demand(study: StudyRecord, capacity: Capacity) -> tuple[float, float]:
-    """CPUs and GPUs that a tuning study takes."""
-    room = capacity.slots(study.cpus, study.gpus)
+def _room(study: StudyRecord, capacity: Capacity) -> int:
+    """How many of its ranks the empty cluster has room for."""
+    return capacity.slots(study.cpus, study.gpus, study.memory)
+
+
+def _demand(study: StudyRecord, capacity: Capacity) -> tuple[float, float, float]:
+    """CPUs, GPUs and bytes that a tuning study takes."""
+    room = _room(study, capacity)
     workers = max(min(study.most_workers, room), 1)
     ranks = workers * min(study.trials, room // workers)
-    return ranks * study.cpus, ranks * study.gpus
+    return ranks * study.cpus, ranks * study.gpus, ranks * study.memory
 
 
 def _too_big(study: StudyRecord, capacity: Capacity) -> str:
-    gpus = f" and {study.gpus:g} GPUs" if study.gpus else ""
-    room = capacity.slots(study.cpus, study.gpus)
+    memory = [f"{size(study.memory)} of memory"] if study.memory else []
+    gpus = [f"{study.gpus:g} GPUs"] if study.gpus else []
+    needs = listed([f"{study.cpus:g} CPUs", *gpus, *memory])
+    room = _room(study, capacity)
     if room:
         return (
-            f"each trial needs {study.fewest_workers} workers with {study.cpus:g} CPUs{gpus} each; "
+            f"each trial needs {study.fewest_workers} workers with {needs} each; "
             f"there is room for {room}"
         )
     who = "trial" if study.most_workers == 1 else "worker of a trial"
-    largest = max(capacity.nodes, key=lambda node: (node.gpus, node.cpus))
-    return (
-        f"each {who} needs {study.cpus:g} CPUs{gpus} on one machine; the largest there is has "
-        f"{largest.cpus:g} CPUs and {largest.gpus:g} GPUs"
-    )
+    largest = max(capacity.nodes, key=lambda node: (node.gpus, node.cpus, node.memory))
+    free = [f"{size(largest.memory)} of memory"] if study.memory else []
+    has = listed([f"{largest.cpus:g} CPUs", f"{largest.gpus:g} GPUs", *free])
+    return f"each {who} needs {needs} on one machine; the largest there is has {has}"

@@ -102,6 +102,7 @@ def read_capacity(body: Any, *, usage: Any, at: datetime) -> Capacity:
                 name=node.node_name,
                 free_cpus=free.get((node.node_id, "CPU")),
                 free_gpus=free.get((node.node_id, "GPU")),
+                memory=node.resources_total.get("memory", 0.0),
             )
             for node in nodes
             if node.state == "ALIVE"

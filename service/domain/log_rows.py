@@ -11,7 +11,7 @@ class LogRows(Protocol):
     """What drivers and trials printed."""
 
     def add(self, study: StudyRecord, chunks: Sequence[LogChunk]) -> None:
-        """Store chunks of the study's attempt; one whose number is there already is a repeat."""
+        """Store chunks of the study's attempt that are not there yet, and count their length."""
         ...
 
     def known(self, study: StudyRecord, numbers: Sequence[int]) -> frozenset[int]:

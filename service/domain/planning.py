@@ -154,6 +154,7 @@ def study_assignment(
         stall_seconds=spec.stall_seconds,
         checkpoint=spec.checkpoint,
         metric=deciding_metric(spec, study.problem, catalogue),
+        memory=spec.resources.memory,
         trials=tuple(
             _assigned(trial, contenders[trial.contender], comparison_id)
             for trial in study.trials

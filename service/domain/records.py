@@ -107,6 +107,8 @@ class StudyRecord:
     ended_at: datetime | None
     start: StudyStart | None = None
     """What the start of the current attempt took, once its first metric was there."""
+    memory: int = 0
+    """Bytes that are reserved for one rank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +235,13 @@ class Node:
     free_cpus: float | None = None
     """CPUs that nothing has reserved; None where the cluster does not say."""
     free_gpus: float | None = None
+    memory: float = 0.0
+    """Bytes that can be reserved."""
 
-    def slots(self, cpus: float, gpus: float) -> int:
+    def slots(self, cpus: float, gpus: float, memory: float = 0) -> int:
         """How many ranks of this size fit on the machine beside each other."""
-        by_cpus = int(self.cpus / cpus + _ROUNDING)
-        return min(by_cpus, int(self.gpus / gpus + _ROUNDING)) if gpus else by_cpus
+        pairs = ((self.cpus, cpus), (self.gpus, gpus), (self.memory, memory))
+        return min(int(whole / part + _ROUNDING) for whole, part in pairs if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +270,11 @@ class Capacity:
         """GPUs of all nodes."""
         return sum(node.gpus for node in self.nodes)
 
-    def slots(self, cpus: float, gpus: float) -> int:
+    @property
+    def memory(self) -> float:
+        """Bytes that can be reserved on all nodes."""
+        return sum(node.memory for node in self.nodes)
+
+    def slots(self, cpus: float, gpus: float, memory: float = 0) -> int:
         """How many ranks of this size fit beside each other; a trial's may lie on several nodes."""
-        return sum(node.slots(cpus, gpus) for node in self.nodes)
+        return sum(node.slots(cpus, gpus, memory) for node in self.nodes)

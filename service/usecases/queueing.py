@@ -45,6 +45,7 @@ def queue_study(
         last_heartbeat=None,
         started_at=None,
         ended_at=None,
+        memory=resources.memory or 0,
     )
     unit.studies.add(study)
     unit.trials.add(study, new_trials(comparison, planned, catalogue))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from service.contracts.logs import CHUNK_CHARACTERS, TRIAL_BYTES, LogChunk
+from workers.capture import LOG, of_rank
 from workers.log_sender import LogReader, LogSender
 from workers.service_client import ServiceAway
 
@@ -62,6 +63,26 @@ def test_a_full_log_says_so_and_its_end_follows(tmp_path: Path) -> None:
     (last,) = everything(reader)
     assert last.text == "[10,000 bytes dropped]\nthe end\n"
     assert everything(reader) == []
+
+
+def test_the_end_of_a_restarted_trial_follows_the_first_ones(tmp_path: Path) -> None:
+    (tmp_path / "c-t0.log").write_bytes(b"x" * TRIAL_BYTES)
+    reader, end = LogReader(tmp_path), tmp_path / "c-t0.end"
+    for words in ("the first life's end\n", "the second life's end\n"):
+        end.write_text(words)
+        assert everything(reader)[-1].text == words
+        assert everything(reader) == []
+        end.unlink()
+
+
+def test_each_ranks_words_are_told_with_its_number(tmp_path: Path) -> None:
+    for rank in (0, 1, 12):
+        of_rank(tmp_path / "c-t0", rank).with_name(
+            of_rank(tmp_path / "c-t0", rank).name + LOG
+        ).write_text(f"rank {rank}\n")
+    chunks = everything(LogReader(tmp_path))
+    assert {chunk.trial_id for chunk in chunks} == {"c-t0"}
+    assert sorted((c.rank, c.text) for c in chunks) == [(r, f"rank {r}\n") for r in (0, 1, 12)]
 
 
 def test_a_secret_never_leaves(tmp_path: Path) -> None:

@@ -71,6 +71,14 @@ def losses(events) -> list[float | None]:
     return [event.point.train_loss for event in events if isinstance(event, TrialPoint)]
 
 
+def alone(assigned: StudyAssignment, name: str, storage) -> list[Event]:
+    """What a trial tells that runs in this process, with nothing beside it."""
+    (plan,) = (p for p in plan_trials(assigned, built_in()) if p.trial.trial_id == name)
+    told: list[Event] = []
+    run_trial(Trial(plan, TrialFolder(storage / "alone" / name)), told.extend)
+    return told
+
+
 def test_a_study_runs_in_order_and_its_losses_are_those_of_a_run_without_ray(
     head, service, tmp_path
 ):
@@ -93,13 +101,9 @@ def test_a_study_runs_in_order_and_its_losses_are_those_of_a_run_without_ray(
     assert min(service.late) < 1, "what ends an epoch is told within a second"
     assert isinstance(service.events[-1], StudyEnded)
     assert len({event.environment.hostname for event in of_kind(service, TrialStarted)}) == 1
-    for plan in plan_trials(service.assignment, built_in()):
-        alone = Trial(plan, TrialFolder(tmp_path / "alone" / plan.trial.trial_id))
-        told = alone.start()
-        while not alone.ended:
-            told += alone.advance()
-        ours = [e for e in service.events if getattr(e, "trial_id", "") == plan.trial.trial_id]
-        assert losses(ours) == losses(told)
+    for name in ended:
+        ours = [e for e in service.events if getattr(e, "trial_id", "") == name]
+        assert losses(ours) == losses(alone(service.assignment, name, tmp_path))
 
 
 def test_trials_run_beside_each_other_where_nothing_forbids_it(head, service, tmp_path):
@@ -198,6 +202,7 @@ def test_a_cancelled_trial_ends_soon_and_the_next_one_runs(head, service, tmp_pa
 UNRULY = f"""
 import ctypes, os, sys, time
 TOKEN = {TOKEN!r}
+LEAK = []
 from workers import agenda, search
 from workers.__main__ import main
 from workers.trainable import TrialTrainable
@@ -213,6 +218,11 @@ class Unruly(TrialTrainable):
                 os.write(2, (b"x" * 1023 + b"\\n") * 1024)
         if self._output.path.name == "c-t2":
             time.sleep(600)
+        if self._output.path.name == "c-t3":
+            self._trial._problems = lambda name: 1 // 0
+        while self._output.path.name == "c-t4":
+            LEAK.append(b"x" * (16 << 20))
+            time.sleep(0.005)
         return super().step()
 
 search.TrialTrainable = Unruly
@@ -222,8 +232,9 @@ sys.exit(main(["run"]))
 """
 
 
-def test_one_that_floods_its_log_and_one_that_hangs_harm_nobody(head, service, tmp_path):
-    service.assignment = study(trial(0), trial(2), trial(1), stall_seconds=15)
+def test_trials_that_flood_hang_break_or_take_too_much_memory_harm_nobody(head, service, tmp_path):
+    unruly = (trial(0), trial(2), trial(3), trial(4))
+    service.assignment = study(*unruly, trial(1), stall_seconds=15, memory=10**9)
     process = start_driver(head, service, tmp_path, "-c", UNRULY)
     _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, err
@@ -233,6 +244,15 @@ def test_one_that_floods_its_log_and_one_that_hangs_harm_nobody(head, service, t
     assert (hung.outcome, hung.failure) == ("failed", FailureKind.LOST_WORKER)
     assert hung.message.startswith("it hung: no step for 15 s, at File")
     assert "c-t2 made no step for 15 s" in service.printed(None)
+    assert ended["c-t3"].failure is FailureKind.BUG
+    assert "ZeroDivisionError" in service.printed("c-t3")
+    greedy = ended["c-t4"]
+    assert greedy.failure is FailureKind.OUT_OF_MEMORY
+    assert greedy.message.startswith("it passed its memory limit: it has 1")
+    assert greedy.message.endswith("GB of 1.00 GB (resources.memory)")
+    assert greedy.message in service.printed("c-t4")
+    told = [event for event in service.events if getattr(event, "trial_id", "") == "c-t1"]
+    assert losses(told) == losses(alone(service.assignment, "c-t1", tmp_path))
     assert service.steps("c-t0") == service.steps("c-t1") == [0, 4, 8]
     flood, calm = service.printed("c-t0"), service.printed("c-t1")
     assert "python says hello to [hidden]\nand so does C\nxxx" in flood

@@ -19,6 +19,7 @@ class LogChunk(Base):
     )
     study_id: Mapped[str] = mapped_column(String(32), ForeignKey("studies.id", ondelete="CASCADE"))
     trial_id: Mapped[str | None] = mapped_column(String(32))
+    rank: Mapped[int] = mapped_column(server_default="0")
     attempt: Mapped[int]
     number: Mapped[int]
     at: Mapped[datetime]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.db.models.base import Base
@@ -39,5 +39,8 @@ class Study(Base):
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     start: Mapped[dict[str, Any] | None]
+    memory: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    log_characters: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Of its stored log, over all attempts."""
 
     __table_args__ = (UniqueConstraint("comparison_id", "number"),)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from service.contracts.logs import LogChunk, LogEntry
 from service.db.models import LogChunk as Row
+from service.db.models import Study
 from service.db.repositories.upserts import insert_or
 from service.domain.records import StudyRecord
 
@@ -19,7 +20,7 @@ class Logs:
     session: Session
 
     def add(self, study: StudyRecord, chunks: Sequence[LogChunk]) -> None:
-        """Store chunks of the study's attempt; one whose number is there already is a repeat."""
+        """Store chunks of the study's attempt that are not there yet, and count their length."""
         if not chunks:
             return
         rows = [
@@ -33,6 +34,12 @@ class Logs:
         ]
         statement = insert_or(self.session, Row).on_conflict_do_nothing()
         self.session.connection().execute(statement, rows)
+        more = sum(len(chunk.text) for chunk in chunks)
+        self.session.execute(
+            update(Study)
+            .where(Study.id == study.id)
+            .values(log_characters=Study.log_characters + more)
+        )
 
     def known(self, study: StudyRecord, numbers: Sequence[int]) -> frozenset[int]:
         """Those of the numbers that the study's attempt has sent before."""
@@ -43,8 +50,8 @@ class Logs:
 
     def characters(self, study_id: str) -> int:
         """How much a study has printed so far, over all attempts."""
-        query = select(func.coalesce(func.sum(func.length(Row.text)), 0))
-        return self.session.scalar(query.where(Row.study_id == study_id)) or 0
+        query = select(Study.log_characters).where(Study.id == study_id)
+        return self.session.scalar(query) or 0
 
     def page(
         self,
@@ -69,6 +76,7 @@ def _entry(row: Row) -> LogEntry:
         number=row.key,
         study_id=row.study_id,
         trial_id=row.trial_id,
+        rank=row.rank,
         attempt=row.attempt,
         at=row.at,
         text=row.text,

@@ -175,4 +175,5 @@ def _record(row: Study) -> StudyRecord:
         started_at=row.started_at,
         ended_at=row.ended_at,
         start=StudyStart.model_validate(row.start) if row.start else None,
+        memory=row.memory,
     )

@@ -20,6 +20,7 @@ def a_study(
     cpus: float = 1,
     gpus: float = 0,
     workers: tuple[int, int] = (1, 1),
+    memory: int = 0,
 ) -> StudyRecord:
     return StudyRecord(
         id=f"a-s{number}",
@@ -44,11 +45,13 @@ def a_study(
         last_heartbeat=None,
         started_at=None,
         ended_at=None,
+        memory=memory,
     )
 
 
-def a_cluster(*cpus: float, gpus: float = 0) -> Capacity:
-    return Capacity(at=NOW, reachable=True, nodes=tuple(Node(each, gpus) for each in cpus))
+def a_cluster(*cpus: float, gpus: float = 0, memory: float = 0) -> Capacity:
+    nodes = tuple(Node(each, gpus, memory=memory) for each in cpus)
+    return Capacity(at=NOW, reachable=True, nodes=nodes)
 
 
 STUDIES = st.lists(
@@ -110,6 +113,25 @@ def test_nobody_overtakes_one_that_could_run(
 def test_four_cpus_hold_two_small_studies() -> None:
     queue = [a_study(number, trials=2) for number in range(3)]
     assert len(admit(queue, [], a_cluster(4)).admitted) == 2
+
+
+GB = 10**9
+
+
+def test_memory_is_shared_out_as_cpus_are() -> None:
+    queue = [a_study(number, trials=1, memory=2 * GB) for number in range(3)]
+    admission = admit(queue, [], a_cluster(4, memory=5 * GB))
+    assert list(admission.admitted) == queue[:2]
+    assert admission.waiting == ((queue[2], "waiting for the studies that run now"),)
+
+
+def test_one_that_needs_more_memory_than_there_is_says_so() -> None:
+    admission = admit([a_study(0, memory=3 * GB)], [], a_cluster(4, 8, memory=2 * GB))
+    ((_, reason),) = admission.short
+    assert reason == (
+        "each trial needs 1 CPUs and 3.00 GB of memory on one machine; "
+        "the largest there is has 8 CPUs, 0 GPUs and 2.00 GB of memory"
+    )
 
 
 def test_nothing_starts_beside_finals() -> None:

@@ -59,7 +59,8 @@ def test_a_head_says_what_it_has(head: RunningHead) -> None:
     wait_until(lambda: bool(runner.capacity().nodes))  # a head begins without any
     capacity = runner.capacity()
     assert (capacity.reachable, len(capacity.nodes), capacity.cpus) == (True, 1, 2)
-    assert capacity.slots(1, 0) == 2
+    assert capacity.slots(1, 0) == capacity.slots(1, 0, 1 << 20) == 2
+    assert capacity.slots(1, 0, 1 << 50) == 0
     wait_until(lambda: runner.capacity().nodes[0].free_cpus == 2, 30)  # Ray sums it up now and then
     (node,) = runner.capacity().nodes
     assert (node.name, node.free_gpus) == ("127.0.0.1", 0)
