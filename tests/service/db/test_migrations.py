@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
 from service.bootstrap import SchemaMismatch, build
+from service.contracts.logs import LogBatch, LogChunk
 from service.db import migrations
 from service.db.engine import open_engine
 from service.db.migrate import check_revision, migrate
@@ -54,6 +55,20 @@ def test_points_keep_what_both_revisions_know(plane_on_both: ControlPlane) -> No
     with units.read() as unit:
         (found,) = unit.points.of([key])[key]
     assert found == measured.model_copy(update={"validation_accuracy": None})
+
+
+def test_the_length_of_a_log_is_counted_where_it_was_not(plane_on_both: ControlPlane) -> None:
+    """0007 does not know it."""
+    plane = plane_on_both
+    plane.submit()
+    plane.tick()
+    study_id = plane.driver().study_id
+    chunk = LogChunk(number=0, at=plane.clock.now(), text="zwei äöü\n")
+    plane.service.logs.record(study_id, LogBatch(attempt=1, chunks=(chunk,)))
+    downgrade(plane.engine, "0007")
+    migrate(plane.engine)
+    with SqlUnits(plane.engine).read() as unit:
+        assert unit.logs.characters(study_id) == 9
 
 
 def downgrade(engine: Engine, revision: str) -> None:
