@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import httpx
 import psutil
 import pytest
+import torch
 
 from service.contracts.states import ENDED_COMPARISONS, ComparisonState, StudyKind, TrialState
 from tests.support.running_service import (
@@ -15,6 +16,9 @@ from tests.support.running_service import (
     running_service,
     wait_for,
 )
+from workers.checkpoint import weights_of
+from workers.evaluation import evaluate_splits
+from workers.problems import build_problem
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
@@ -26,7 +30,10 @@ SPEC = {
     "budget": {"epochs": 3},
     "tuning": {"trials": 2},
     "seeds": 2,
+    "checkpoint": {"epochs": 2, "keep": "best"},
 }
+SAVED = (0, 2, 3)
+"""The epochs after which a trial is saved: the first, every second and the last."""
 
 
 JOB = {"entrypoint": "true"}
@@ -106,6 +113,25 @@ def test_the_report_is_final_and_says_why_two_seeds_name_nobody(
         assert contender.runs == 2
         assert contender.final_loss.median is not None
         assert contender.tuning.worker_seconds > 0
+
+
+def test_the_best_checkpoint_of_each_final_stays_and_nothing_else(
+    service: RunningService, finished: tuple[str, set[str]]
+) -> None:
+    comparison_id, _ = finished
+    storage = service.home / "storage"
+    wait_for(lambda: not (storage / comparison_id).exists(), 30, "the checkpoints' end")
+    with service.client() as client:
+        finals = {t.id for t in client.trials(comparison_id) if t.kind is StudyKind.FINALS}
+        series = {curve.trial_id: curve for curve in client.metrics(comparison_id)}
+    kept = {path.stem: path for path in (storage / "best" / comparison_id).iterdir()}
+    assert kept.keys() == finals
+    problem = build_problem("mnist-5k-autoencoder")
+    data, model = problem.load(torch.device("cpu")), problem.build_model()
+    for trial_id, path in kept.items():
+        model.load_state_dict(weights_of(path))
+        best = min(series[trial_id].train_loss[epoch] for epoch in SAVED)
+        assert evaluate_splits(model, problem, data)["train_loss"] == pytest.approx(best, rel=1e-5)
 
 
 def test_every_socket_is_on_the_loopback(finished: tuple[str, set[str]]) -> None:

@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def cancel(footprint: Footprint, client: Client, name: str, *, within: float = A
 def assert_undisturbed(curve: Series, spec: dict[str, Any], folder: Path, *, epochs: int) -> None:
     """Hold the beginning of a curve against a run without a break, and its clock against one."""
     assert curve.train_loss[: epochs + 1] == undisturbed(spec, folder, epochs=epochs)
-    steps = [b - a for a, b in zip(curve.elapsed_seconds, curve.elapsed_seconds[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(curve.training_seconds)]
     assert max(steps) < PAUSE, "the clock shows none of the pause"
 
 
