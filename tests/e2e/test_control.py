@@ -34,7 +34,7 @@ SPEC: dict[str, Any] = {
 }
 TWO_CONTENDERS = {**SPEC, "contenders": [{"optimizer": "adam"}, {"optimizer": "kbfgs"}]}
 GANG = {**SPEC, "workers": 2}
-TO_LARGE = {**SPEC, "resources": {"cpus": 64}, "if_short": "wait"}
+TOO_LARGE = {**SPEC, "resources": {"cpus": 64}, "if_short": "wait"}
 SOON_IN_FINALS = {**SPEC, "budget": {"epochs": 50}, "seeds": 200}
 AT_ONCE = 5.0
 """Seconds within which what was asked has its effect."""
@@ -63,7 +63,7 @@ def client(footprint: Footprint) -> Iterator[Client]:
         yield opened
 
 
-def test_a_pause_changes_nothing_and_a_cancelled_contender_drops_out(
+def test_a_pause_changes_nothing_and_what_is_cancelled_leaves_nothing(
     footprint: Footprint, client: Client, tmp_path: Path
 ) -> None:
     comparison = client.submit(TWO_CONTENDERS)
@@ -79,6 +79,10 @@ def test_a_pause_changes_nothing_and_a_cancelled_contender_drops_out(
     (curve,) = client.metrics(comparison.id, contender="adam")
     left = {StudyState.CANCELLED, StudyState.RUNNING}
     wait_for(lambda: states(client, comparison.id) == left, AT_ONCE, "the rows")
+    client.pause(comparison.id)
+    wait_for(lambda: StudyState.PAUSED in states(client, comparison.id), AT_ONCE, "another pause")
+    client.resume(comparison.id)
+    wait_for(lambda: StudyState.RUNNING in states(client, comparison.id), STARTED, "a new driver")
     cancel(footprint, client, comparison.id)
     assert_undisturbed(curve, TWO_CONTENDERS, tmp_path, epochs=paused_at + 2)
 
@@ -96,20 +100,6 @@ def test_a_trial_over_two_workers_is_paused_and_cancelled_alike(
     assert_undisturbed(curve, GANG, tmp_path, epochs=paused_at + 2)
 
 
-def test_one_that_is_paused_and_one_that_is_resumed_leave_nothing(
-    footprint: Footprint, client: Client
-) -> None:
-    resting, resumed = client.submit(SPEC), client.submit(SPEC)
-    for one in (resting, resumed):
-        wait_for(lambda one=one: epochs(client, one.id) >= 1, STARTED, "an epoch")
-        client.pause(one.id)
-    wait_for(lambda: not footprint.processes(), AT_ONCE, "the pause of both")
-    cancel(footprint, client, resting.id)
-    client.resume(resumed.id)
-    wait_for(lambda: StudyState.RUNNING in states(client, resumed.id), STARTED, "its new driver")
-    cancel(footprint, client, resumed.id)
-
-
 def submitted(_footprint: Footprint, client: Client, name: str) -> bool:
     return StudyState.SUBMITTED in states(client, name)
 
@@ -120,6 +110,13 @@ def importing(footprint: Footprint, _client: Client, _name: str) -> bool:
 
 def starting_actors(_footprint: Footprint, client: Client, name: str) -> bool:
     return StudyState.RUNNING in states(client, name)
+
+
+def paused(_footprint: Footprint, client: Client, name: str) -> bool:
+    found = states(client, name)
+    if StudyState.RUNNING in found:
+        client.pause(name)
+    return found == {StudyState.PAUSED}
 
 
 def waiting(_footprint: Footprint, client: Client, name: str) -> bool:
@@ -134,13 +131,14 @@ def in_finals(_footprint: Footprint, client: Client, name: str) -> bool:
 @pytest.mark.parametrize(
     ("spec", "there", "within"),
     [
-        (TO_LARGE, waiting, AT_ONCE),
+        (TOO_LARGE, waiting, AT_ONCE),
         (SPEC, submitted, ITS_FIRST_PROCESS),
         (SPEC, importing, AT_ONCE),
         (SPEC, starting_actors, AT_ONCE),
+        (SPEC, paused, AT_ONCE),
         (SOON_IN_FINALS, in_finals, AT_ONCE),
     ],
-    ids=["queued", "submitted", "importing", "starting actors", "finals"],
+    ids=["queued", "submitted", "importing", "starting actors", "paused", "finals"],
 )
 def test_one_that_is_cancelled_on_its_way_leaves_nothing(
     footprint: Footprint,
