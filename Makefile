@@ -18,7 +18,7 @@ up: $(VENV)/.app
 	@$(BIN)/python -m service up
 
 # Tests that stay in their process side by side; those with clusters, servers and browsers one by one.
-test: test-fast chromium
+test: test-fast chromium iproute2
 	@$(SIDE_BY_SIDE) -m "$(TRAINING)"
 	@$(BIN)/python -m pytest -m "not gpu and not slow and not ($(UNMARKED)) and not ($(TRAINING))"
 
@@ -54,14 +54,17 @@ docs: $(VENV)/.dev
 
 install: $(VENV)/.dev
 
-# Browser tests drive Debian's Chromium; without it they are skipped, except in CI.
-.PHONY: chromium
-chromium:
-	@command -v chromium >/dev/null \
+# Browser tests drive Debian's Chromium, those of several machines make networks with its iproute2;
+# without them they are skipped, except in CI.
+.PHONY: chromium iproute2
+chromium: COMMAND := chromium
+iproute2: COMMAND := ip
+chromium iproute2:
+	@command -v $(COMMAND) >/dev/null \
 	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-	       && { echo "installing chromium for the browser tests ..."; apt-get update -qq \
-	            && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }; } \
-	  || echo "no chromium: the browser tests will be skipped"
+	       && { echo "installing $@ for the tests ..."; apt-get update -qq \
+	            && apt-get install -y -qq --no-install-recommends $@ >/dev/null; }; } \
+	  || echo "no $@: the tests that need it will be skipped"
 
 # Each stamp is touched last, so that what was broken off is done again.
 $(VENV)/.pip:

@@ -22,7 +22,6 @@ from service.up.leftovers import end_leftovers
 
 ROOT = Path(__file__).parents[2]
 LOGIN_LINK = re.compile(r"http://[\d.]+:\d+/login\?token=\S+")
-LOOPBACK = "127.0.0.1"
 T = TypeVar("T")
 
 
@@ -34,12 +33,11 @@ class RunningService:
     port: int
     process: subprocess.Popen[bytes]
     log: Path
-    host: str = LOOPBACK
 
     @property
     def url(self) -> str:
-        """Where the web answers."""
-        return f"http://{self.host}:{self.port}"
+        """Where the web answers on loopback."""
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -68,17 +66,12 @@ class RunningService:
         return self.process.wait(timeout=60)
 
 
-def environment(home: Path, port: int, *, host: str = LOOPBACK, cpus: int = 2) -> dict[str, str]:
-    """The variables that choose a service's folder, its address and its CPUs."""
+def environment(home: Path, port: int, **settings: object) -> dict[str, str]:
+    """The variables that choose a service's folder, its port and what else is given."""
     inherited = {name: v for name, v in os.environ.items() if not name.startswith("KBFGS_")}
-    return {
-        **inherited,
-        "KBFGS_HOME": str(home),
-        "KBFGS_HOST": host,
-        "KBFGS_PORT": str(port),
-        "KBFGS_NUM_CPUS": str(cpus),
-        "PYTHONPATH": str(ROOT),
-    }
+    chosen = {"home": home, "port": port, "num_cpus": 2, **settings}
+    own = {f"KBFGS_{name.upper()}": str(value) for name, value in chosen.items()}
+    return {**inherited, **own, "PYTHONPATH": str(ROOT)}
 
 
 def command_line(process: psutil.Process) -> str:
@@ -121,15 +114,13 @@ def start(home: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def running_service(
-    home: Path | None = None, *, host: str = LOOPBACK, cpus: int = 2
-) -> Iterator[RunningService]:
+def running_service(home: Path | None = None, **settings: object) -> Iterator[RunningService]:
     """The service, ready, and ended after the body; in a folder of its own by default."""
     with tempfile.TemporaryDirectory(prefix="kb-") as folder:
         home = home or Path(folder) / "home"
         (port,) = free_ports(1)
-        process = start(home, environment(home, port, host=host, cpus=cpus))
-        service = RunningService(home, port, process, home.parent / "up.log", host)
+        process = start(home, environment(home, port, **settings))
+        service = RunningService(home, port, process, home.parent / "up.log")
         try:
             wait_for(lambda: LOGIN_LINK.search(service.log.read_text()), 120, "the login link")
             yield service

@@ -3,10 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from signal import SIGKILL, SIGSTOP
 
+import psutil
+
+from service.up.home import free_ports
 from service.up.leftovers import end, family
 from tests.support.machines import FIRST, SECOND, Machine, two_machines
 from tests.support.running_service import (
@@ -17,7 +21,6 @@ from tests.support.running_service import (
     wait_for,
 )
 
-RAY_PORT = 6379
 JOINS_WITHIN = 60.0
 
 
@@ -28,24 +31,26 @@ class Joined:
     Attributes:
         machine: Where it runs.
         home: The folder of the service that it joins.
+        head: Where that has its Ray head.
         log: What it prints.
     """
 
     machine: Machine
     home: Path
+    head: str
     log: Path
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def join(self) -> None:
         """Start it."""
-        settings = environment(self.home.parent / "second", 8000, host=SECOND, cpus=1)
+        own = self.home.parent / "second"
+        token = self.home / "ray_token"
+        settings = environment(own, 8000, host=SECOND, num_cpus=1, ray_token_path=token)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                self.machine.command(
-                    sys.executable, "-m", "service", "join", f"{FIRST}:{RAY_PORT}"
-                ),
+                self.machine.command(sys.executable, "-m", "service", "join", self.head),
                 cwd=ROOT,
-                env={**settings, "KBFGS_RAY_TOKEN_PATH": str(self.home / "ray_token")},
+                env={**settings, "TMPDIR": str(self.home.parent)},  # a killed one leaves it behind
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -54,10 +59,10 @@ class Joined:
         """``kill -9`` of everything that runs there at once, as when the machine loses power."""
         assert self._process is not None
         every = family([self._process.pid])
-        for process in every:
-            process.suspend()  # so that none of them sees another one die
-        for process in every:
-            process.kill()
+        for signal in (SIGSTOP, SIGKILL):  # first so that none of them sees another one die
+            for process in every:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal)
         self._process.wait()
         self._process = None
 
@@ -79,8 +84,10 @@ class ServiceOnTwo(RunningService):
 @contextmanager
 def service_on_two_machines() -> Iterator[ServiceOnTwo]:
     """The service on a machine with one CPU, which another one with one CPU has joined."""
-    with two_machines() as machine, running_service(host=FIRST, cpus=1) as service:
-        second = Joined(machine, service.home, service.log.with_name("join.log"))
+    (port,) = free_ports(1)  # Ray takes the head of another test, on the same address, for its own
+    given = {"host": FIRST, "num_cpus": 1, "ray_port": port}
+    with two_machines() as machine, running_service(**given) as service:
+        second = Joined(machine, service.home, f"{FIRST}:{port}", service.log.with_name("join.log"))
         try:
             second.join()
             wait_for_machines(service, 2)
