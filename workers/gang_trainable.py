@@ -1,5 +1,6 @@
 """A trial over several ranks under Ray: Tune runs a trainable that has a TorchTrainer train it."""
 
+import logging
 import os
 import shutil
 import uuid
@@ -105,6 +106,7 @@ def _train_rank(config: dict[str, Any]) -> None:
     """What each rank does; torch is loaded here, in its own process."""
     from workers.ranks.training import RankFailed
 
+    logging.getLogger().setLevel(logging.WARNING)  # else Train prints all that a rank reports
     plan = TrialPlan.model_validate_json(config["plan"])
     folder = _folder(plan, config)
     ranks = Group()
