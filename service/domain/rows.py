@@ -235,6 +235,12 @@ class PointRows(Protocol):
         """The points of trials by key, in the order of their steps."""
         ...
 
+    def thinned(
+        self, trial_keys: Collection[int], most: int
+    ) -> Mapping[int, tuple[MetricPoint, ...]]:
+        """At most so many of them, or a few more: the ends, and the extremes of each stretch."""
+        ...
+
 
 class EventRows(Protocol):
     """The lifecycle events that drivers have sent."""

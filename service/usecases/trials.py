@@ -10,7 +10,6 @@ from service.contracts.views import Curve, Series, TrialView
 from service.domain.errors import NotFound
 from service.domain.ports import UnitOfWork, Units
 from service.domain.records import TrialRecord
-from service.usecases.downsampling import downsample
 from service.usecases.views import trial_view
 
 
@@ -63,12 +62,9 @@ class Trials:
             trials = unit.trials.of(
                 comparison_id, kind=kind, contender=contender, trial_ids=trial_ids
             )
-            curves = unit.points.of([trial.key for trial in trials])
-        return tuple(
-            _series(trial, downsample(curves[trial.key], points))
-            for trial in trials
-            if curves[trial.key]
-        )
+            keys = [trial.key for trial in trials]
+            curves = unit.points.of(keys) if points is None else unit.points.thinned(keys, points)
+        return tuple(_series(trial, curves[trial.key]) for trial in trials if curves[trial.key])
 
 
 def _series(trial: TrialRecord, points: tuple[MetricPoint, ...]) -> Series:

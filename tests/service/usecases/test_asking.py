@@ -1,6 +1,5 @@
 """Submitting safely, listing in pages, the figures of progress."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,11 +7,9 @@ from threading import Barrier
 from time import sleep
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from service.contracts.catalogue import Catalogue
-from service.contracts.events import MetricPoint, TrialPoint
+from service.contracts.events import TrialPoint
 from service.contracts.metrics import Metric
 from service.contracts.report import Report
 from service.contracts.states import ComparisonState
@@ -20,7 +17,6 @@ from service.domain.errors import Forbidden, IdempotencyMismatch, InvalidSpec, N
 from service.domain.ports import Clock
 from service.domain.records import Role
 from service.domain.results import ComparisonResults
-from service.usecases.downsampling import downsample
 from tests.support.control_plane import PERSON, ControlPlane, point
 
 SPEC = {
@@ -177,33 +173,6 @@ def test_an_interim_report_is_made_once_for_each_change_and_point(
     assert counted.report(other).comparison_id == other
     assert counted.report(comparison_id).comparison_id == comparison_id
     assert len(made) == 6
-
-
-LOSSES = st.none() | st.floats(0, 1e6)
-CURVES = st.lists(st.tuples(LOSSES, LOSSES), min_size=1, max_size=60)
-
-
-def extremes(points: Sequence[MetricPoint], metric: Metric) -> set[float | None]:
-    """The lowest and the highest value, None where there is one that is not finite."""
-    values = [one.value(metric) for one in points]
-    finite = [value for value in values if value is not None]
-    return {min(finite, default=None), None if None in values else max(finite)}
-
-
-@given(losses=CURVES, most=st.integers(1, 40))
-def test_a_thinned_curve_keeps_its_ends_and_each_metrics_extremes(
-    losses: list[tuple[float | None, float | None]], most: int
-) -> None:
-    points = [
-        point(epoch).model_copy(update={"train_loss": train, "validation_loss": validation})
-        for epoch, (train, validation) in enumerate(losses)
-    ]
-    thin = downsample(points, most)
-    assert len(thin) <= max(most, 6)
-    assert (thin[0], thin[-1]) == (points[0], points[-1])
-    assert list(thin) == [one for one in points if one in thin], "in order, each once"
-    for metric in (Metric.TRAIN_LOSS, Metric.VALIDATION_LOSS):
-        assert {one.value(metric) for one in thin} >= extremes(points, metric)
 
 
 def test_a_series_has_the_metrics_that_were_measured_alone(plane: ControlPlane) -> None:

@@ -1,4 +1,4 @@
-"""Thins out curves without losing their extremes."""
+"""A plain account of how curves are thinned out, to hold the database's against."""
 
 import math
 from collections.abc import Sequence
