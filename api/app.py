@@ -8,13 +8,16 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import errors, reference
+from api.addresses import PlainAddresses
 from api.bodies import BodyLimit
 from api.dashboard import pages
 from api.dashboard.assets import mount_static
 from api.events import Feed
 from api.headers import SecurityHeaders
+from api.limits import Limits
 from api.metrics import Metrics, Timed
 from api.routes import (
+    access,
     catalogue,
     cluster,
     comparisons,
@@ -39,6 +42,7 @@ RESOURCES = (
     catalogue,
     cluster,
     login,
+    access,
     health,
     metrics,
     reference_route,
@@ -63,9 +67,11 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # a redirect would repeat whatever host the request names
     )
     app.state.service = service
     app.state.feed = feed
+    app.state.limits = Limits.of(service.settings)
     app.state.metrics = Metrics(service.watch)
     app.state.api_routes = tuple(
         route
@@ -76,6 +82,7 @@ def create_app(service: Service) -> FastAPI:
     errors.install(app)
     reference.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(PlainAddresses)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Timed, app.state.metrics)
     for resource in RESOURCES:

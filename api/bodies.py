@@ -1,6 +1,7 @@
 """The bodies of requests: read once the asker is known, and never larger than their limit."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, NoReturn, TypeVar
 
@@ -17,8 +18,8 @@ from api.errors import (
     problem_of,
 )
 from service.contracts.base import Contract
-from service.contracts.documents import read_document
-from service.contracts.errors import from_validation
+from service.contracts.documents import read_document, refuse_halves
+from service.contracts.errors import LONGEST_WORDS, from_validation
 
 JSON = "application/json"
 YAML = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
@@ -27,6 +28,8 @@ LIMIT = MEBIBYTE
 YAML_LIMIT = 64 << 10
 """YAML is read slowly; a larger document can be sent as JSON."""
 EVENTS_LIMIT = 16 * MEBIBYTE
+LONGEST_SIZE = 18
+"""Digits of an announced size that are read; a longer one is too large by those alone."""
 
 ContractT = TypeVar("ContractT", bound=Contract)
 
@@ -67,7 +70,9 @@ def _limit(path: str) -> int:
 
 def _announced(scope: Scope) -> int:
     sizes = [value for name, value in scope["headers"] if name == b"content-length"]
-    return int(sizes[0]) if sizes and sizes[0].isdigit() else 0
+    if not sizes or not sizes[0].isdigit():
+        return 0
+    return int(sizes[0][:LONGEST_SIZE])
 
 
 def _too_large(limit: int) -> TooLarge:
@@ -137,6 +142,7 @@ def _read_json(body: bytes) -> object:
         raise MalformedDocument("the document is nested too deeply") from error
     except ValueError as error:  # a whole number of thousands of digits
         raise MalformedDocument("a number has too many digits") from error
+    refuse_halves(value)
     return value
 
 
@@ -154,7 +160,7 @@ def _no_number(word: str) -> NoReturn:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise MalformedDocument(f"given twice: {', '.join(twice)}")
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, times in counts.items() if times > 1)
+        raise MalformedDocument(f"given twice: {twice[:LONGEST_WORDS]}")
     return found

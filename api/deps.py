@@ -1,13 +1,16 @@
 """What routes depend on: the service, who asks and what they may do, a driver's claim."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from api.events import Feed
+from api.limits import Limits
 from api.metrics import Metrics
-from api.sessions import CSRF_HEADER, SESSION_COOKIE, csrf_matches
+from api.sessions import CSRF_HEADER, SESSION_COOKIE, csrf_matches, from_elsewhere, sent_twice
 from service.bootstrap import Service
 from service.domain.errors import Forbidden, Unauthenticated
 from service.domain.records import Actor, Role
@@ -58,6 +61,12 @@ ServiceDep = Annotated[Service, Depends(get_service)]
 FeedDep = Annotated[Feed, Depends(get_feed)]
 
 
+def get_limits(request: Request) -> Limits:
+    """How often this process may be asked."""
+    limits: Limits = request.app.state.limits
+    return limits
+
+
 def viewer(
     request: Request,
     service: ServiceDep,
@@ -69,17 +78,51 @@ def viewer(
     Raises:
         Unauthenticated: Without a key or session, or with one that is not valid.
         Forbidden: Where a session's action lacks the page's token.
+        TooManyRequests: Where the key, or without a good one the address, asks too often.
     """
+    with counting_strangers(request):
+        actor = _known(request, service, key, session)
+    get_limits(request).key(actor.key_id)
+    return actor
+
+
+@contextmanager
+def counting_strangers(request: Request) -> Iterator[None]:
+    """Count a refusal to know the asker; what is good passes, whoever else is at its address.
+
+    Raises:
+        TooManyRequests: In the place of the refusal, where the address had many.
+    """
+    try:
+        yield
+    except Unauthenticated:
+        get_limits(request).stranger(request.client.host if request.client else "")
+        raise
+
+
+def _known(request: Request, service: Service, key: Credentials, session: str | None) -> Actor:
     if key is not None:
         return service.keys.authenticate(key.credentials)
     if session is None:
         raise Unauthenticated("no key was sent: 'Authorization: Bearer KEY' is needed")
+    if sent_twice(request.headers.get("cookie", "")):
+        raise Unauthenticated("two sessions were sent; remove this service's cookies, log in anew")
     actor = service.keys.session(session)
-    if request.method not in SAFE_METHODS and not csrf_matches(
-        session, request.headers.get(CSRF_HEADER)
-    ):
-        raise Forbidden(f"the header {CSRF_HEADER} does not hold this page's token; reload it")
+    if request.method not in SAFE_METHODS:
+        _check_page(request, session)
     return actor
+
+
+def _check_page(request: Request, session: str) -> None:
+    """Hold a session's action against the page that it must come from.
+
+    Raises:
+        Forbidden: Where it lacks the page's token, or another site's page asks.
+    """
+    if from_elsewhere(request.headers.get("sec-fetch-site")):
+        raise Forbidden("a page of another site asks; use this service's own pages")
+    if not csrf_matches(session, request.headers.get(CSRF_HEADER)):
+        raise Forbidden(f"the header {CSRF_HEADER} does not hold this page's token; reload it")
 
 
 Viewer = Annotated[Actor, Depends(viewer)]
@@ -108,17 +151,26 @@ Admin = Annotated[Actor, Depends(admin)]
 
 
 def study_claim(
-    study_id: str, service: ServiceDep, token: Annotated[Credentials, Security(_study)]
+    request: Request,
+    study_id: str,
+    service: ServiceDep,
+    token: Annotated[Credentials, Security(_study)],
 ) -> StudyClaim:
     """The attempt that a driver may speak for.
 
     Raises:
         Unauthenticated: Without a token, or with one that was not signed here or has expired.
         Forbidden: With the token of another study.
+        TooManyRequests: Where the driver, or without a good token the address, asks too often.
     """
-    if token is None:
-        raise Unauthenticated("no study token was sent: 'Authorization: Bearer TOKEN' is needed")
-    return service.studies.authorize(study_id, token.credentials)
+    with counting_strangers(request):
+        if token is None:
+            raise Unauthenticated(
+                "no study token was sent: 'Authorization: Bearer TOKEN' is needed"
+            )
+        claim = service.studies.authorize(study_id, token.credentials)
+    get_limits(request).study(claim.study_id)
+    return claim
 
 
 Claim = Annotated[StudyClaim, Depends(study_claim)]
@@ -128,6 +180,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=200,
+        pattern="^[ -~]+$",
         description="A word of your own: the same request under the same word is done once.",
     ),
 ]

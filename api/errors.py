@@ -1,6 +1,7 @@
 """Every refusal and failure as problem+json (RFC 9457); a reader's browser gets a page instead."""
 
 import logging
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -15,7 +16,13 @@ from api.dashboard.wording import CLIENT
 from service.contracts.documents import DocumentError
 from service.contracts.errors import FieldError, field_path
 from service.contracts.problem import Problem
-from service.domain.errors import FieldsRefused, ServiceError, Unauthenticated
+from service.domain.errors import (
+    FieldsRefused,
+    QuotaExceeded,
+    ServiceError,
+    TooManyRequests,
+    Unauthenticated,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +50,14 @@ class MalformedDocument(ServiceError):
     status = 400
     code = "malformed_document"
     title = "The body cannot be read"
+
+
+class MalformedRequest(ServiceError):
+    """The request is not one that anything here could answer."""
+
+    status = 400
+    code = "malformed_request"
+    title = "The request cannot be read"
 
 
 class UnsupportedMediaType(ServiceError):
@@ -90,13 +105,23 @@ def problem_of(error: ServiceError, path: str) -> Problem:
         code=error.code,
         instance=path,
         errors=error.errors if isinstance(error, FieldsRefused) else (),
+        quota=error.quota if isinstance(error, QuotaExceeded) else None,
     )
 
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)
-    headers = CHALLENGE if isinstance(error, Unauthenticated) else {}
-    return answer(problem_of(error, request.url.path), headers)
+    return answer(problem_of(error, request.url.path), _headers(error))
+
+
+def _headers(error: ServiceError) -> Mapping[str, str]:
+    match error:
+        case Unauthenticated():
+            return CHALLENGE
+        case TooManyRequests():
+            return {"Retry-After": str(math.ceil(error.retry_after))}
+        case _:
+            return {}
 
 
 def _malformed(request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api.errors import MEDIA_TYPE
+from service.contracts.access import KeyRequest
 from service.contracts.base import Contract
 from service.contracts.documents import read_document
 from service.contracts.events import EventBatch, Heartbeat
@@ -38,12 +39,14 @@ _PROBLEMS = {
     413: "The body is too large.",
     415: "The format of the body is not supported.",
     422: "Fields are not valid; `errors` names each and what is allowed.",
+    429: "The asker asks too often, see `Retry-After`; or the key's quota is used up, see `quota`.",
 }
 _IN_BODIES: tuple[type[Contract], ...] = (
     ComparisonSpec,
     EventBatch,
     Extension,
     Heartbeat,
+    KeyRequest,
     LogBatch,
     Problem,
     ChangeEvent,
@@ -59,7 +62,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": _PROBLEMS[status],
             "content": {MEDIA_TYPE: {"schema": schema}},
         }
-        for status in sorted({401, 422, *statuses})
+        for status in sorted({401, 422, 429, *statuses})
     }
 
 

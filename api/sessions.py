@@ -22,6 +22,17 @@ def csrf_matches(session: str, token: str | None) -> bool:
     return hmac.compare_digest(csrf_token(session).encode(), (token or "").encode())
 
 
+def sent_twice(cookies: str) -> bool:
+    """Whether a request brings two sessions: another site of this domain may have set one."""
+    names = [part.split("=")[0].strip() for part in cookies.split(";")]
+    return names.count(SESSION_COOKIE) > 1
+
+
+def from_elsewhere(fetch_site: str | None) -> bool:
+    """Whether the browser says that another site's page asks; older browsers say nothing."""
+    return fetch_site not in (None, "same-origin", "none")
+
+
 def remember(response: Response, session: str, *, secure: bool) -> None:
     """Leave the session with the browser until it closes; scripts cannot read it."""
     response.set_cookie(

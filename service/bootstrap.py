@@ -25,6 +25,7 @@ from service.dispatch.web import HttpWeb
 from service.domain.ports import Clock, Units
 from service.domain.results import ComparisonResults
 from service.settings import Settings
+from service.usecases.audit import Audit
 from service.usecases.cluster import Cluster
 from service.usecases.comparisons import Comparisons
 from service.usecases.control import Control
@@ -33,6 +34,7 @@ from service.usecases.keys import Keys
 from service.usecases.logs import Logs
 from service.usecases.progress import Progress
 from service.usecases.queue import Queue
+from service.usecases.quotas import Allowance, Quotas
 from service.usecases.reports import Reports
 from service.usecases.standing import Watch
 from service.usecases.studies import Studies
@@ -61,6 +63,8 @@ class Service:
     trials: Trials
     reports: Reports
     keys: Keys
+    quotas: Quotas
+    audit: Audit
     cluster: Cluster
     logs: Logs
     watch: Watch
@@ -96,16 +100,20 @@ def assemble(
     time = clock or SystemClock()
     catalogue = catalogue or installed()
     limits = AttemptLimits()
+    allowance = Allowance(settings.key_comparisons, settings.key_worker_seconds)
+    quotas = Quotas(units, time, allowance)
     progress = Progress(units, catalogue, time, score_results)
     return Service(
         settings=settings,
         catalogue=catalogue,
-        comparisons=Comparisons(units, catalogue, time),
+        comparisons=Comparisons(units, catalogue, time, quotas),
         control=Control(units, catalogue, time),
         studies=Studies(units, catalogue, time, progress, limits, settings.signing_secret()),
         trials=Trials(units),
         reports=Reports(units, catalogue, time, score_results),
         keys=Keys(units, time),
+        quotas=quotas,
+        audit=Audit(units),
         cluster=Cluster(units, time),
         logs=Logs(units),
         watch=Watch(units, time),

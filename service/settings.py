@@ -76,6 +76,18 @@ class Settings(BaseSettings):
     """Seconds that a submitted driver may take until it is first heard of."""
     tick: Annotated[float, Field(gt=0, le=60)] = 0.5
     """Seconds between two looks of the dispatcher."""
+    key_comparisons: Annotated[int, Field(ge=0)] | None = None
+    """Comparisons of one key that may be queued, running or paused at once, where the key has no
+    limit of its own; no limit by default."""
+    key_worker_seconds: Annotated[float, Field(ge=0)] | None = None
+    """Worker-seconds that the comparisons of one key may use in a month, alike."""
+    key_requests: Annotated[float, Field(ge=0)] = 200.0
+    """Requests of one key in a second, on average, of each process of the web; ten times as many
+    at once. 0 is no limit, here and below."""
+    study_requests: Annotated[float, Field(ge=0)] = 200.0
+    """Requests of one study's driver, alike."""
+    stranger_requests: Annotated[float, Field(ge=0)] = 60.0
+    """Requests of one address, without a key or token that is good, alike."""
 
     @classmethod
     def load(cls) -> Self:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from api.deps import Admin, ServiceDep
+from api.deps import Admin, ServiceDep, counting_strangers
 from api.errors import NEW_LINK, message_page
 from api.reference import problems
 from api.schemas.login import LoginLink
@@ -19,7 +19,8 @@ router = APIRouter()
 def login(request: Request, service: ServiceDep, token: str = "") -> Response:
     """Trade the link's token for a session and show the pages."""
     try:
-        session = service.keys.redeem(token)
+        with counting_strangers(request):
+            session = service.keys.redeem(token)
     except Unauthenticated:
         return message_page(
             request,

@@ -8,16 +8,25 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+LARGEST_INTEGER = 2**63 - 1
+"""What a setting's whole number may be, and minus it: what libraries in C take."""
+
 
 def _plain(value: object) -> object:
     """Accept what JSON can say of a setting, keeping its type."""
-    if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+    if isinstance(value, bool | str) or _is_number(value):
         return value
     if isinstance(value, list | tuple) and all(
-        isinstance(entry, int | float) and not isinstance(entry, bool) for entry in value
+        _is_number(entry) and not isinstance(entry, bool) for entry in value
     ):
         return tuple(float(entry) for entry in value)
     raise ValueError(f"must be a number, true, false, a word or a list of numbers, got {value!r}")
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, int):
+        return abs(value) <= LARGEST_INTEGER
+    return isinstance(value, float) and math.isfinite(value)
 
 
 SettingValue = Annotated[

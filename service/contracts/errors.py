@@ -3,33 +3,52 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import NoneType
-from typing import get_args
+from typing import Annotated, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from service.contracts.base import Contract
 
 WHOLE = "(whole)"
 """The field of an error that is about all of the input."""
+MOST_ERRORS = 50
+"""Of more nothing is said: an answer must not be many times as long as what was asked."""
+_LOOKED_AT = 20 * MOST_ERRORS
+"""Pydantic has several for a field that may be one of several things."""
+LONGEST_WORDS = 1000
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_WORDS else f"{text[:LONGEST_WORDS]} …"
+
+
+_Words = Annotated[str, AfterValidator(_cut)]
 
 
 class FieldError(Contract):
-    """One thing that is wrong with an input."""
+    """One thing that is wrong with an input; what it repeats of it is cut off after a while."""
 
-    field: str
+    field: _Words
     """Where: ``contenders[0].space.lr.log``."""
-    message: str
+    message: _Words
     allowed: tuple[str, ...] | None = None
     """The allowed values, where they can be listed."""
+
+
+def first_of(errors: Sequence[FieldError]) -> tuple[FieldError, ...]:
+    """The first errors, and where there are more, that there are."""
+    if len(errors) <= MOST_ERRORS:
+        return tuple(errors)
+    return (*errors[:MOST_ERRORS], FieldError(field=WHOLE, message="more fields are wrong"))
 
 
 class SpecRefused(ValueError):
     """The spec cannot be run; ``errors`` says which fields and why."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
-        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
-        self.errors = tuple(errors)
+        self.errors = first_of(errors)
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in self.errors))
 
 
 def field_path(location: Sequence[int | str]) -> str:
@@ -61,7 +80,7 @@ def from_validation(
         model: What it was to be; its fields are listed where an unknown one was given.
     """
     merged: dict[str, FieldError] = {}
-    for detail in error.errors(include_url=False):
+    for detail in error.errors(include_url=False)[:_LOOKED_AT]:
         found = _from_detail(detail, data, model)
         earlier = merged.get(found.field)
         if earlier is None:

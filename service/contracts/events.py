@@ -1,46 +1,59 @@
 """What a driver tells the service while a study runs, and what the service answers."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from service.contracts.base import Contract, SettingValue
 from service.contracts.metrics import Metric
 from service.contracts.start import StudyStart
 from service.contracts.states import FailureKind
+from service.contracts.text import Identity, Message, Moment
 from service.contracts.usage import Usage
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+"""What fits a column of numbers."""
+Effort = Annotated[float, Field(ge=0, le=1e12)]
+"""Seconds or passes; bounded, so that sums over all trials stay numbers."""
+LARGEST_LOSS = 1e100
+"""A larger one counts as not finite: medians and ratios of such losses would not be numbers."""
+
+
+def _finite(loss: float | None) -> float | None:
+    return loss if loss is None or abs(loss) <= LARGEST_LOSS else None
+
+
+Loss = Annotated[float | None, AfterValidator(_finite)]
 
 
 class MetricPoint(Contract):
     """The figures at the end of one epoch; a loss that is not finite is None."""
 
-    epoch: Annotated[int, Field(ge=0)]
+    epoch: Count
     """Epochs done; 0 stands for the initial weights."""
-    step: Annotated[int, Field(ge=0)]
+    step: Count
     """Optimizer steps done."""
-    training_seconds: Annotated[float, Field(ge=0)]
+    training_seconds: Effort
     """Seconds inside optimization steps alone, the optimizer's warm start included."""
-    elapsed_seconds: Annotated[float, Field(ge=0)]
+    elapsed_seconds: Effort
     """Seconds since the trial began, evaluation and checkpoints included."""
-    process_seconds: Annotated[float, Field(ge=0)]
+    process_seconds: Effort
     """CPU seconds of the process inside optimization steps."""
-    gradient_evaluations: Annotated[float, Field(ge=0)]
+    gradient_evaluations: Effort
     """Backward passes in units of one mini-batch; an epoch of K-BFGS has up to two a step."""
-    train_loss: float | None
+    train_loss: Loss
     """Mean loss over the whole training set at these weights, in eval mode."""
-    validation_loss: float | None = None
+    validation_loss: Loss = None
     """Mean loss over the validation rows; None where the problem has none."""
-    test_loss: float | None = None
+    test_loss: Loss = None
     """Mean loss over the test set; never used for selection."""
     train_accuracy: Share | None = None
     """Share of the training rows that are right; None where rows have no classes."""
     validation_accuracy: Share | None = None
     test_accuracy: Share | None = None
 
-    ranks: Annotated[int, Field(ge=1)] = 1
+    ranks: Annotated[int, Field(ge=1, lt=2**31)] = 1
     """How many processes trained and measured."""
 
     @property
@@ -57,14 +70,14 @@ class MetricPoint(Contract):
 class Environment(Contract):
     """Where a trial ran, as far as its figures depend on it."""
 
-    hostname: str
-    device: str
-    python: str
-    torch: str
-    threads: int
+    hostname: Message
+    device: Message
+    python: Message
+    torch: Message
+    threads: Count
     """Of each rank."""
-    ranks: int = 1
-    plugins: tuple[str, ...] = ()
+    ranks: Count = 1
+    plugins: tuple[Message, ...] = ()
     """The plug-ins that bring the trial's problem and optimizer, with their versions."""
 
 
@@ -72,8 +85,8 @@ class TrialProposed(Contract):
     """A trial whose point was not planned is about to begin at this one, unless it is refused."""
 
     type: Literal["trial_proposed"] = "trial_proposed"
-    trial_id: str
-    at: datetime
+    trial_id: Identity
+    at: Moment
     point: dict[str, SettingValue]
 
 
@@ -81,11 +94,11 @@ class TrialStarted(Contract):
     """A trial began or went on from its checkpoint."""
 
     type: Literal["trial_started"] = "trial_started"
-    trial_id: str
-    number: Annotated[int, Field(ge=0)]
+    trial_id: Identity
+    number: Count
     """Counts the lifecycle events of this trial in this attempt."""
-    at: datetime
-    resumed_from_epoch: int = 0
+    at: Moment
+    resumed_from_epoch: Count = 0
     environment: Environment
 
 
@@ -93,7 +106,7 @@ class TrialPoint(Contract):
     """The figures of one epoch of a trial."""
 
     type: Literal["trial_point"] = "trial_point"
-    trial_id: str
+    trial_id: Identity
     point: MetricPoint
 
 
@@ -101,13 +114,13 @@ class TrialEnded(Contract):
     """A trial came to an end."""
 
     type: Literal["trial_ended"] = "trial_ended"
-    trial_id: str
-    number: Annotated[int, Field(ge=0)]
-    at: datetime
+    trial_id: Identity
+    number: Count
+    at: Moment
     outcome: Literal["finished", "stopped", "diverged", "failed"]
     failure: FailureKind | None = None
-    message: str = ""
-    worker_seconds: Annotated[float, Field(ge=0)]
+    message: Message = ""
+    worker_seconds: Effort
     """Seconds of the trial over all its attempts, times its ranks: what it cost."""
     usage: Usage | None = None
     """What it took besides; None where it failed before it had begun."""
@@ -117,9 +130,9 @@ class StudyEnded(Contract):
     """The driver has nothing left to do."""
 
     type: Literal["study_ended"] = "study_ended"
-    at: datetime
+    at: Moment
     outcome: Literal["finished", "failed"]
-    message: str = ""
+    message: Message = ""
 
 
 Event = Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from service.contracts.base import Contract
+from service.contracts.text import Identity, Moment, storable
 
 TRIAL_BYTES = 256 << 10
 """Of a trial's output at most so much is kept, and then its end."""
@@ -19,23 +20,18 @@ BATCH_CHUNKS = 16
 """A batch has no more."""
 
 
-def _storable(text: str) -> str:
-    """PostgreSQL stores no NUL."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
 class LogChunk(Contract):
     """A piece of what a driver or a trial printed."""
 
     number: Annotated[int, Field(ge=0, lt=2**31)]
     """Counts the chunks of this attempt: the same number is the same chunk."""
-    trial_id: Annotated[str, Field(max_length=32)] | None = None
+    trial_id: Identity | None = None
     """The trial that printed it; None for the driver."""
     rank: Annotated[int, Field(ge=0)] = 0
     """Which of the trial's workers, from 0."""
-    at: datetime
+    at: Moment
     """When the driver read it."""
-    text: Annotated[str, Field(max_length=CHUNK_CHARACTERS), AfterValidator(_storable)]
+    text: Annotated[str, Field(max_length=CHUNK_CHARACTERS), AfterValidator(storable)]
 
 
 class LogBatch(Contract):

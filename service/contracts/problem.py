@@ -1,5 +1,6 @@
 """What the API answers where it refuses or fails: a problem document (RFC 9457)."""
 
+from service.contracts.access import QuotaView
 from service.contracts.base import Contract
 from service.contracts.errors import FieldError
 
@@ -20,3 +21,5 @@ class Problem(Contract):
     """The path that was asked for."""
     errors: tuple[FieldError, ...] = ()
     """The fields that are wrong, where the problem is about fields."""
+    quota: QuotaView | None = None
+    """What is used up, where the problem is that."""

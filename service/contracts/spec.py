@@ -1,7 +1,6 @@
 """The comparison a person asks for: problems, contenders, seeds and one budget."""
 
 import math
-import unicodedata
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -11,6 +10,7 @@ from service.contracts.base import Contract, Name, SettingValue
 from service.contracts.checkpointing import USUAL_CHECKPOINTS, CheckpointSpec
 from service.contracts.schedule import Schedule
 from service.contracts.space import Space, grid_size
+from service.contracts.text import OneLine
 from service.contracts.tuning import Search, TuningSpec
 from service.contracts.workers import ElasticWorkers, Workers, most
 
@@ -24,8 +24,6 @@ SMALLEST_CPUS = 0.1
 """CPUs of a trial: with less, more than ten processes would share each CPU."""
 USUAL_STALL_SECONDS = 1800.0
 """A trial may be silent for so long, between two steps, where the spec does not say."""
-_UNPRINTABLE = frozenset({"Cc", "Zl", "Zp"})
-"""Unicode's categories of control characters and separators of lines."""
 
 
 class Outcome(StrEnum):
@@ -43,7 +41,7 @@ class ContenderSpec(Contract):
     optimizer: Name
     name: Name | None = None
     """How the contender is called in the report; the optimizer's name by default."""
-    settings: Annotated[dict[str, SettingValue], Field(default_factory=dict)]
+    settings: Annotated[dict[str, SettingValue], Field(default_factory=dict, max_length=100)]
     """Fixed settings; the rest keep the catalogue's defaults."""
     space: Space | None = None
     """Searched settings; the catalogue's default space, less the fixed settings, by default."""
@@ -104,7 +102,7 @@ class ComparisonSpec(Contract):
     """A comparison: problems x contenders x seeds under one budget."""
 
     schema_version: Literal[1] = 1
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=200), OneLine]
     problems: tuple[Name, ...]
     contenders: tuple[ContenderSpec, ...]
     baseline: Name | None = None
@@ -130,19 +128,6 @@ class ComparisonSpec(Contract):
     the rehearsal and an evaluation must take less."""
     checkpoint: CheckpointSpec = USUAL_CHECKPOINTS
     """How often trials are saved, after every epoch by default, and whether the best is kept."""
-
-    @field_validator("name")
-    @classmethod
-    def _readable(cls, name: str) -> str:
-        if not name.strip():
-            raise ValueError("must have a character that can be seen")
-        for position, character in enumerate(name, start=1):
-            if unicodedata.category(character) in _UNPRINTABLE:
-                raise ValueError(
-                    f"must be one line of text without control characters, "
-                    f"got U+{ord(character):04X} as character {position}"
-                )
-        return name
 
     @field_validator("problems", "contenders")
     @classmethod

@@ -1,20 +1,20 @@
 """What it took to start a study: from its submission to the first metric, phase by phase."""
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
 from service.contracts import numbers
 from service.contracts.base import Contract
+from service.contracts.text import Moment
 
-Seconds = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, le=1e12)]
 
 
 class StudyStart(Contract):
     """The phases that a driver measures, one after the other."""
 
-    began_at: datetime
+    began_at: Moment
     """When its program began."""
     imports_seconds: Seconds
     """Loading Ray and the driver's own modules."""

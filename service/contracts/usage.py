@@ -7,8 +7,8 @@ from pydantic import Field
 
 from service.contracts.base import Contract
 
-Seconds = Annotated[float, Field(ge=0)]
-Bytes = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, le=1e12)]
+Bytes = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Phase(StrEnum):

@@ -12,8 +12,10 @@ from service.db.engine import WRITES
 from service.db.repositories.access import Keys, Requests
 from service.db.repositories.cluster import ClusterSnapshot
 from service.db.repositories.comparisons import Changes, Comparisons, Reports
+from service.db.repositories.deeds import Deeds
 from service.db.repositories.logs import Logs
 from service.db.repositories.points import Events, Points
+from service.db.repositories.spending import Spending
 from service.db.repositories.standing import StandingOfAll
 from service.db.repositories.studies import Studies
 from service.db.repositories.trials import Trials
@@ -31,6 +33,8 @@ class SqlUnitOfWork:
         self.events = Events(session)
         self.changes = Changes(session)
         self.keys = Keys(session)
+        self.spending = Spending(session)
+        self.deeds = Deeds(session)
         self.requests = Requests(session)
         self.reports = Reports(session)
         self.logs = Logs(session)

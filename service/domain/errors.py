@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from service.contracts.errors import FieldError
+from service.contracts.access import QuotaView
+from service.contracts.errors import FieldError, first_of
 
 
 class ServiceError(Exception):
@@ -50,8 +51,8 @@ class FieldsRefused(ServiceError):
     status = 422
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
-        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
-        self.errors = tuple(errors)
+        self.errors = first_of(errors)
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in self.errors))
 
 
 class InvalidSpec(FieldsRefused):
@@ -75,6 +76,31 @@ class Unauthenticated(ServiceError):
     status = 401
     code = "unauthenticated"
     title = "A valid key is needed"
+
+
+class QuotaExceeded(ServiceError):
+    """The key may not have more of something now; ``quota`` says of what and until when."""
+
+    status = 429
+    code = "quota_exceeded"
+    title = "The key has used up its quota"
+
+    def __init__(self, message: str, quota: QuotaView) -> None:
+        super().__init__(message)
+        self.quota = quota
+
+
+class TooManyRequests(ServiceError):
+    """The asker asks too often."""
+
+    status = 429
+    code = "too_many_requests"
+    title = "Too many requests"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which it may be tried again."""
 
 
 class StorageUnavailable(ServiceError):

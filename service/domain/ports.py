@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from service.domain.access_rows import DeedRows, KeyRows, SpendingRows
 from service.domain.log_rows import LogRows
 from service.domain.records import Capacity
 from service.domain.rows import (
@@ -14,7 +15,6 @@ from service.domain.rows import (
     ClusterRows,
     ComparisonRows,
     EventRows,
-    KeyRows,
     PointRows,
     ReportRows,
     RequestRows,
@@ -68,6 +68,16 @@ class UnitOfWork(Protocol):
     @property
     def keys(self) -> KeyRows:
         """Keys, login tokens and sessions."""
+        ...
+
+    @property
+    def spending(self) -> SpendingRows:
+        """What keys have used up."""
+        ...
+
+    @property
+    def deeds(self) -> DeedRows:
+        """Who did what."""
         ...
 
     @property

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from service.contracts.access import Role as Role  # where everyone looks for it
 from service.contracts.base import SettingValue
 from service.contracts.events import Environment
 from service.contracts.plan import Point, Seeds
@@ -21,19 +21,6 @@ from service.contracts.usage import Usage
 
 _ROUNDING = 1e-9
 """Ten times 0.1 CPUs is one CPU."""
-
-
-class Role(StrEnum):
-    """What a key may do; each role may do what the one before it may."""
-
-    VIEWER = "viewer"
-    SUBMITTER = "submitter"
-    ADMIN = "admin"
-
-    def covers(self, needed: "Role") -> bool:
-        """Whether this role may do what ``needed`` may."""
-        order = tuple(Role)
-        return order.index(self) >= order.index(needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +195,12 @@ class KeyRecord:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_at: datetime | None = None
+    """When it last opened anything, to the minute."""
+    most_comparisons: int | None = None
+    """Its own limit of comparisons at once; the service's where there is none."""
+    most_worker_seconds: float | None = None
+    """Its own limit of worker-seconds in a month, alike."""
 
     def live(self, now: datetime) -> bool:
         """Whether the key opens anything."""

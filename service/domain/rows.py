@@ -23,7 +23,6 @@ from service.contracts.views import ChangeEvent
 from service.domain.records import (
     Capacity,
     ComparisonRecord,
-    KeyRecord,
     NewTrial,
     StudyRecord,
     StudyTally,
@@ -259,46 +258,6 @@ class ChangeRows(Protocol):
 
     def after(self, comparison_id: str, number: int, *, limit: int) -> tuple[ChangeEvent, ...]:
         """The changes with higher numbers, in order."""
-        ...
-
-
-class KeyRows(Protocol):
-    """The stored keys, login tokens and sessions; secrets stand there as digests alone."""
-
-    def add(self, key: KeyRecord, digest: str) -> bool:
-        """Store a new key; False where one that is not revoked has its name."""
-        ...
-
-    def get(self, key_id: str) -> KeyRecord | None:
-        """The key of that id."""
-        ...
-
-    def by_digest(self, digest: str) -> KeyRecord | None:
-        """The key whose secret has that digest."""
-        ...
-
-    def all(self) -> tuple[KeyRecord, ...]:
-        """Every key, oldest first."""
-        ...
-
-    def revoke(self, key_id: str, *, at: datetime) -> bool:
-        """End a key; False where there is none of that id."""
-        ...
-
-    def add_login(self, digest: str, *, key_id: str, expires_at: datetime) -> None:
-        """Store a one-time login token that a key's holder asked for."""
-        ...
-
-    def use_login(self, digest: str, *, now: datetime) -> KeyRecord | None:
-        """Use a login token up: its key, live or not; None where it is unknown, used or too old."""
-        ...
-
-    def add_session(self, digest: str, *, key_id: str, expires_at: datetime) -> None:
-        """Store a session of a key's holder."""
-        ...
-
-    def session_of(self, digest: str, *, now: datetime) -> KeyRecord | None:
-        """The key of a session that is not too old; the key itself may have ended."""
         ...
 
 

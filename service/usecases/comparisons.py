@@ -21,6 +21,7 @@ from service.domain.records import Actor, ComparisonRecord
 from service.domain.rows import RememberedRequest
 from service.usecases.ledger import Ledger
 from service.usecases.queueing import queue_study
+from service.usecases.quotas import Quotas
 from service.usecases.views import comparison_views, study_views
 
 
@@ -31,6 +32,7 @@ class Comparisons:
     units: Units
     catalogue: Catalogue
     clock: Clock
+    quotas: Quotas
 
     def create(
         self, document: object, *, actor: Actor, idempotency_key: str | None = None
@@ -46,6 +48,7 @@ class Comparisons:
         Raises:
             InvalidSpec: Where the spec cannot be run; then nothing is stored.
             IdempotencyMismatch: Where the key was used for another document.
+            QuotaExceeded: Where the asker's API key has used up what it may.
         """
         spec = planning.read_spec(document, self.catalogue)
         planned = planning.plan(spec, self.catalogue)
@@ -54,6 +57,7 @@ class Comparisons:
             if idempotency_key is None or unit.requests.add(
                 actor.key_id, idempotency_key, request, at=self.clock.now()
             ):
+                self.quotas.check(unit, actor)
                 self._store(unit, request.comparison_id, planned, actor)
                 return self._view(unit, request.comparison_id)
         return self._created_before(request, actor, idempotency_key)

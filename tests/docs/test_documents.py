@@ -65,6 +65,18 @@ def test_every_feature_names_a_test_that_exists_or_says_not_yet() -> None:
     assert not [path for path in shown if not (ROOT / path).is_file()]
 
 
+def test_every_line_of_the_threat_model_names_a_test_that_exists() -> None:
+    text = (ROOT / "docs/security.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
+    assert len(named) > 30
+    missing = [
+        (path, test)
+        for path, test in named
+        if not (ROOT / path).is_file() or f"def {test}" not in (ROOT / path).read_text()
+    ]
+    assert not missing
+
+
 def test_nothing_is_left_to_fill_in() -> None:
     text = (ROOT / "README.md").read_text()
     assert not re.findall(r"^(?:[A-Z]+_)*[A-Z]{4,}$", text, re.MULTILINE)

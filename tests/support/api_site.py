@@ -51,6 +51,12 @@ class Site:
             follow_redirects=False,
         )
 
+    def bearer(self, secret: str) -> TestClient:
+        """Someone with that secret."""
+        client = self.asker(None)
+        client.headers["Authorization"] = f"Bearer {secret}"
+        return client
+
     def driver(self) -> "Driver":
         """Claims the next study as the dispatcher does, and speaks for it."""
         study = self.service.queue.claim(self.service.queue.queued()[0])
@@ -67,6 +73,11 @@ class Driver:
     attempt: int
 
     @property
+    def comparison(self) -> str:
+        """The comparison whose study it is."""
+        return self.study_id.rpartition("-")[0]
+
+    @property
     def token(self) -> str:
         """Its study token."""
         claim = StudyClaim(self.study_id, self.attempt, datetime.now(UTC) + timedelta(hours=1))
@@ -74,9 +85,7 @@ class Driver:
 
     def http(self) -> TestClient:
         """What it sends its requests with."""
-        client = self.site.asker(None)
-        client.headers["Authorization"] = f"Bearer {self.token}"
-        return client
+        return self.site.bearer(self.token)
 
     def path(self, name: str) -> str:
         """The path of one of its requests."""
@@ -113,11 +122,12 @@ def empty_database(folder: Path) -> Path:
 
 
 @contextmanager
-def site(home: Path, database: Path) -> Iterator[Site]:
-    """A service of its own on a copy of that database."""
+def site(home: Path, database: Path, **settings: object) -> Iterator[Site]:
+    """A service of its own on a copy of that database, with these settings."""
     home.mkdir(parents=True, exist_ok=True)
     shutil.copy(database, home / DATABASE)
-    service = build(Settings(home=home, database_url="", url="", secret="a secret of the tests"))
+    given = {"home": home, "database_url": "", "secret": "a secret of the tests", **settings}
+    service = build(Settings.model_validate(given))
     try:
         keys = {role: service.keys.create(role, role).secret for role in Role}
         yield Site(service, create_app(service), keys)

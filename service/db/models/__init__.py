@@ -1,6 +1,6 @@
 """The tables."""
 
-from service.db.models.access import ApiKey, LoginToken, Request, Session
+from service.db.models.access import AccessDeed, ApiKey, LoginToken, Request, Session
 from service.db.models.base import Base
 from service.db.models.cluster import Cluster
 from service.db.models.comparisons import Change, Comparison, FinalReport
@@ -9,6 +9,7 @@ from service.db.models.studies import Study
 from service.db.models.trials import LifecycleEvent, Point, Trial
 
 __all__ = [
+    "AccessDeed",
     "ApiKey",
     "Base",
     "Change",

@@ -22,6 +22,9 @@ class ApiKey(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    most_comparisons: Mapped[int | None]
+    most_worker_seconds: Mapped[float | None]
 
     __table_args__ = (
         Index(None, "name", unique=True, sqlite_where=_NOT_REVOKED, postgresql_where=_NOT_REVOKED),
@@ -64,3 +67,18 @@ class Request(Base):
         ForeignKey("comparisons.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
     )
     created_at: Mapped[datetime]
+
+
+class AccessDeed(Base):
+    """What somebody did that is no change of a comparison: keys, logins, what was deleted."""
+
+    __tablename__ = "access_deeds"
+
+    key: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str] = mapped_column(String(100))
+    subject: Mapped[str] = mapped_column(String(16))
+    subject_id: Mapped[str] = mapped_column(String(40))
+    before: Mapped[str | None] = mapped_column(String(16))
+    after: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str]

@@ -49,6 +49,10 @@ class Keys:
         )
         return _count(result) == 1
 
+    def used(self, key_id: str, *, at: datetime) -> None:
+        """Note that a key opened something."""
+        self.session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=at))
+
     def add_login(self, digest: str, *, key_id: str, expires_at: datetime) -> None:
         """Store a one-time login token that a key's holder asked for."""
         values = {"digest": digest, "key_id": key_id, "expires_at": expires_at}
@@ -127,4 +131,7 @@ def _key(row: ApiKey) -> KeyRecord:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
+        most_comparisons=row.most_comparisons,
+        most_worker_seconds=row.most_worker_seconds,
     )

@@ -53,7 +53,7 @@ def test_json_is_read_as_json(value: object) -> None:
         ("a: &x [1]\nb: *x", "aliases are not allowed"),
         ("a: !!python/object:os.system x", "line 1"),
         ("a: 2024-99-99", "month"),
-        ("[" * 600, "recursion"),
+        ("[" * 600, "nested too deeply"),
         ("\x00", "not allowed"),
         ("a: b: c", "line 1"),
     ],

@@ -1,11 +1,14 @@
 """Keys, login links and sessions."""
 
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
-from service.domain.errors import Conflict, NotFound, Unauthenticated
+from service.domain.errors import Conflict, NotFound, StorageUnavailable, Unauthenticated
+from service.domain.ports import UnitOfWork, Units
 from service.domain.records import Role
 from tests.support.control_plane import ControlPlane
 
@@ -129,3 +132,46 @@ def test_roles_cover_those_below_them() -> None:
     assert Role.ADMIN.covers(Role.VIEWER)
     assert Role.SUBMITTER.covers(Role.SUBMITTER)
     assert not Role.VIEWER.covers(Role.SUBMITTER)
+
+
+def test_the_last_use_is_noted_once_a_minute(plane_on_both: ControlPlane) -> None:
+    keys, clock = plane_on_both.service.keys, plane_on_both.clock
+    new = keys.create("ci", Role.VIEWER)
+    assert keys.get(new.id).last_used_at is None
+    first = clock.now()
+    for _ in range(3):
+        keys.authenticate(new.secret)
+        clock.advance(25)
+    assert keys.get(new.id).last_used_at == first
+    keys.authenticate(new.secret)
+    assert keys.get(new.id).last_used_at == clock.now()
+
+
+def test_a_session_uses_its_key(plane: ControlPlane) -> None:
+    keys = plane.service.keys
+    new = keys.create("ada", Role.VIEWER)
+    keys.session(keys.redeem(keys.issue_login_token(new.id)))
+    assert keys.get(new.id).last_used_at == plane.clock.now()
+
+
+@dataclass(frozen=True)
+class Busy:
+    """A database that others write to all the time."""
+
+    units: Units
+
+    def read(self) -> AbstractContextManager[UnitOfWork]:
+        """As ever."""
+        return self.units.read()
+
+    def write(self) -> AbstractContextManager[UnitOfWork]:
+        """Never."""
+        raise StorageUnavailable("the database is locked")
+
+
+def test_a_database_that_is_busy_closes_nothing(plane: ControlPlane) -> None:
+    keys = plane.service.keys
+    new = keys.create("ci", Role.VIEWER)
+    busy = replace(keys, units=Busy(keys.units))
+    assert busy.authenticate(new.secret).name == "ci"
+    assert keys.get(new.id).last_used_at is None

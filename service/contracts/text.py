@@ -1,0 +1,58 @@
+"""Text and moments from outside, as both databases and every page can hold them."""
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, Field
+
+LONGEST_MESSAGE = 20_000
+"""Characters of a message that are kept."""
+_UNPRINTABLE = frozenset({"Cc", "Zl", "Zp"})
+"""Unicode's categories of control characters and separators of lines."""
+
+
+def storable(text: str) -> str:
+    """The text without NUL, which PostgreSQL does not store."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def one_line(text: str) -> str:
+    """The text itself.
+
+    Raises:
+        ValueError: Where it has no character that can be seen, or one that is no text.
+    """
+    if not text.strip():
+        raise ValueError("must have a character that can be seen")
+    for position, character in enumerate(text, start=1):
+        if unicodedata.category(character) in _UNPRINTABLE:
+            raise ValueError(
+                f"must be one line of text without control characters, "
+                f"got U+{ord(character):04X} as character {position}"
+            )
+    return text
+
+
+def _kept(text: str) -> str:
+    """What is stored of a program's words, which nobody has read before."""
+    whole = storable(text)
+    cut = len(whole) - LONGEST_MESSAGE
+    return whole if cut <= 0 else f"{whole[:LONGEST_MESSAGE]} [{cut:,} characters were cut off]"
+
+
+def _within_the_calendar(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must be a moment that UTC can say") from error
+
+
+OneLine = AfterValidator(one_line)
+"""Holds a text to be a line that people read, as a name; stands after what bounds its length."""
+Message = Annotated[str, AfterValidator(_kept)]
+"""What a program said of itself; its end is cut off where it is very long."""
+Identity = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
+"""An id that the service gave away: ASCII without spaces."""
+Moment = Annotated[AwareDatetime, AfterValidator(_within_the_calendar)]
+"""A moment with its zone."""
