@@ -18,7 +18,7 @@ from service.contracts.states import FailureKind, TrialState
 from service.domain.errors import NotFound, TransitionRefused
 from service.domain.ports import UnitOfWork
 from service.domain.records import StudyRecord, TrialFigures, TrialRecord
-from service.usecases import endings
+from service.usecases import endings, figures
 from service.usecases.endings import AttemptLimits
 from service.usecases.ledger import Ledger
 
@@ -36,6 +36,8 @@ class Ingest:
     space: Space
     """Where points may be proposed; empty where the study's points were drawn beforehand."""
     _trials: dict[str, TrialRecord] = field(default_factory=dict)
+    _told: dict[int, list[MetricPoint]] = field(default_factory=dict)
+    """Points by the trial's key that the figures do not know yet."""
     _points: dict[tuple[int, int], MetricPoint] = field(default_factory=dict)
     _figures: dict[int, TrialFigures] = field(default_factory=dict)
     _changed: set[int] = field(default_factory=set)
@@ -80,8 +82,7 @@ class Ingest:
                 f"trial {trial.id} has not started in attempt {self.study.attempt}"
             )
         self._points[trial.key, event.point.step] = event.point
-        ended = trial.ended_at is not None
-        self._note(trial, self._following(self._known(trial), event.point, ended=ended))
+        self._told.setdefault(trial.key, []).append(event.point)
 
     def _proposed(self, event: TrialProposed) -> None:
         """Give a trial its point, which it keeps: one that was told before changes nothing."""
@@ -110,7 +111,7 @@ class Ingest:
         self._flush()
         self.unit.points.drop_after(trial.key, event.resumed_from_epoch)
         kept = self.unit.points.of([trial.key])[trial.key]
-        figures = TrialFigures(
+        afresh = TrialFigures(
             last_step=None,
             highest_step=self._known(trial).highest_step,
             epochs_done=0,
@@ -119,9 +120,7 @@ class Ingest:
             training_seconds=None,
             worker_seconds=trial.worker_seconds,
         )
-        for point in kept:
-            figures = self._following(figures, point, ended=False)
-        self._note(trial, figures)
+        self._note(trial, figures.following(afresh, kept, metric=self.metric, ended=False))
         self._trials[trial.id] = replace(
             trial, state=TrialState.RUNNING, attempt=self.study.attempt, started_at=event.at
         )
@@ -139,7 +138,7 @@ class Ingest:
         self.ledger.trial(trial, after, event.message, failure=failure)
         self.unit.trials.set_usage(trial, event.usage)
         known = self._known(trial)
-        cost = _no_less(known.worker_seconds, event.worker_seconds)
+        cost = figures.no_less(known.worker_seconds, event.worker_seconds)
         self._note(trial, replace(known, worker_seconds=cost))
         self._trials[trial.id] = replace(trial, state=after, ended_at=event.at)
 
@@ -168,56 +167,22 @@ class Ingest:
 
     def _known(self, trial: TrialRecord) -> TrialFigures:
         """The figures of a trial with all that this batch has said of it."""
-        return self._figures.get(trial.key) or _stored_figures(trial)
+        known = self._figures.get(trial.key) or figures.stored(trial)
+        if told := self._told.pop(trial.key, None):
+            ended = trial.ended_at is not None
+            known = figures.following(known, told, metric=self.metric, ended=ended)
+            self._note(trial, known)
+        return known
 
     def _note(self, trial: TrialRecord, figures: TrialFigures) -> None:
         self._figures[trial.key] = figures
         self._changed.add(trial.key)
 
     def _flush(self) -> None:
+        for trial in self._trials.values():
+            self._known(trial)
         points = [(key, point) for (key, _step), point in self._points.items()]
         self.unit.points.upsert(self.study.attempt, points)
         self.unit.trials.set_figures({key: self._figures[key] for key in self._changed})
         self._points.clear()
         self._changed.clear()
-
-    def _following(self, before: TrialFigures, point: MetricPoint, *, ended: bool) -> TrialFigures:
-        """The figures of a trial after one more point.
-
-        An earlier point than the last one known changes the best loss alone, and the highest step
-        never falls, nor does the cost: one that goes on from a checkpoint tells of less at first.
-        While a trial runs, the seconds since it began stand for what it costs; its end says more.
-        """
-        loss = point.value(self.metric)
-        best = min((one for one in (before.best_loss, loss) if one is not None), default=None)
-        if before.last_step is not None and point.step < before.last_step:
-            return replace(before, best_loss=best)
-        highest = max(before.highest_step or 0, point.step)
-        return TrialFigures(
-            last_step=point.step,
-            highest_step=highest,
-            epochs_done=point.epoch,
-            best_loss=best,
-            final_loss=loss,
-            training_seconds=point.training_seconds,
-            worker_seconds=before.worker_seconds
-            if ended
-            else _no_less(before.worker_seconds, point.worker_seconds),
-        )
-
-
-def _stored_figures(trial: TrialRecord) -> TrialFigures:
-    return TrialFigures(
-        last_step=trial.last_step,
-        highest_step=trial.highest_step,
-        epochs_done=trial.epochs_done,
-        best_loss=trial.best_loss,
-        final_loss=trial.final_loss,
-        training_seconds=trial.training_seconds,
-        worker_seconds=trial.worker_seconds,
-    )
-
-
-def _no_less(before: float | None, told: float) -> float:
-    """What a trial has cost, of which a process that begins again may know a part alone."""
-    return max(before or 0.0, told)

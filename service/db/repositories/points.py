@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service.contracts.events import MetricPoint
 from service.contracts.metrics import Metric
 from service.db.models import LifecycleEvent, Point
+from service.db.repositories.bulk import row, write_points
 from service.db.repositories.thinning import kept_steps, most_kept
 from service.db.repositories.upserts import insert_or
 
@@ -31,20 +32,10 @@ class Points:
 
         INSERT … ON CONFLICT (trial_key, step) DO UPDATE … WHERE excluded.attempt >= attempt.
         """
-        if not points:
-            return
-        rows = [{"trial_key": key, "attempt": attempt, **point.__dict__} for key, point in points]
-        statement = insert_or(self.session, Point)
-        statement = statement.on_conflict_do_update(
-            index_elements=[Point.trial_key, Point.step],
-            set_={
-                column: statement.excluded[column]
-                for column in ("attempt", *_FIGURES)
-                if column != "step"
-            },
-            where=statement.excluded.attempt >= Point.attempt,
-        )
-        self.session.connection().execute(statement, rows)
+        last = {(key, point.step): point for key, point in points}
+        rows = [row(key, attempt, point) for (key, _), point in last.items()]
+        if rows:
+            write_points(self.session.connection(), rows)
 
     def drop_after(self, trial_key: int, epoch: int) -> None:
         """Forget the points of a trial after an epoch."""

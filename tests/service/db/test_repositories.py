@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from service.contracts.metrics import Metric
 from service.contracts.plan import Seeds
@@ -58,7 +58,7 @@ def test_a_point_comes_back_with_each_of_its_metrics(plane_on_both: ControlPlane
     with units.write() as unit:
         key = unit.trials.of(comparison_id)[0].key
         unit.points.upsert(1, [(key, point(2))])
-        unit.points.upsert(1, [(key, measured), (key, point(3))])
+        unit.points.upsert(1, [(key, point(2)), (key, measured), (key, point(3))])
     with units.read() as unit:
         assert unit.points.of([key])[key] == (measured, point(3))
 
@@ -168,6 +168,17 @@ def test_a_lost_connection_is_no_fault_of_the_request(
         unit.comparisons.session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     with units.read() as unit:
         assert unit.comparisons.get("nowhere") is None
+    engine.dispose()
+
+
+@pytest.mark.postgres
+def test_a_point_that_postgres_cannot_hold_is_no_fault_of_the_connection(
+    postgres: str, postgres_template: str
+) -> None:
+    engine = open_engine(postgres_database(postgres, template=postgres_template))
+    too_far = point(1).model_copy(update={"step": 2**40})
+    with pytest.raises(DataError), SqlUnits(engine).write() as unit:
+        unit.points.upsert(1, [(1, too_far)])
     engine.dispose()
 
 
