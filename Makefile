@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SIDE_BY_SIDE := $(BIN)/python -m pytest -n logical --maxprocesses 4
 TRAINING := training and not (process or ray or postgres or dist or browser or gpu or slow)
+SERVERS := (process or postgres or dist or browser) and not (ray or gpu or slow)
 UNMARKED := not (process or ray or postgres or dist or browser or training or gpu or slow)
 
 .PHONY: demo test test-fast up check format bench faults reproduce docs install clean
@@ -17,10 +18,12 @@ demo: $(VENV)/.app
 up: $(VENV)/.app
 	@$(BIN)/python -m service up
 
-# Tests that stay in their process side by side; those with clusters, servers and browsers one by one.
+# Tests that stay in their process side by side, those with servers and browsers by two at once,
+# those with clusters one by one.
 test: test-fast chromium iproute2
 	@$(SIDE_BY_SIDE) -m "$(TRAINING)"
-	@$(BIN)/python -m pytest -m "not gpu and not slow and not ($(UNMARKED)) and not ($(TRAINING))"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(SERVERS)"
+	@$(BIN)/python -m pytest -m "ray and not gpu and not slow"
 
 test-fast: $(VENV)/.dev
 	@$(SIDE_BY_SIDE) -m "$(UNMARKED)"

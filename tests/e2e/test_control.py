@@ -42,6 +42,7 @@ ITS_FIRST_PROCESS = 15.0
 """Before a job can be told to stop Ray starts the process that is to stop it, which takes 1 to 3 s
 where nothing else runs, and longer on a loaded machine."""
 STARTED = 240.0
+RANK = "RayTrainWorker"
 PAUSE = 6.0
 
 
@@ -87,11 +88,16 @@ def test_a_pause_changes_nothing_and_what_is_cancelled_leaves_nothing(
     assert_undisturbed(curve, TWO_CONTENDERS, tmp_path, epochs=paused_at + 2)
 
 
-def test_a_trial_over_two_workers_is_paused_and_cancelled_alike(
+def test_a_trial_over_two_workers_outlives_one_and_is_paused_and_cancelled_alike(
     footprint: Footprint, client: Client, tmp_path: Path
 ) -> None:
     comparison = client.submit(GANG)
     wait_for(lambda: epochs(client, comparison.id) >= 3, STARTED, "some epochs")
+    group = footprint.service.processes(RANK)
+    group[-1].kill()
+    wait_for(lambda: set(footprint.service.processes(RANK)) - set(group), STARTED, "a new group")
+    reached = epochs(client, comparison.id)
+    wait_for(lambda: epochs(client, comparison.id) >= reached + 3, STARTED, "its epochs")
     paused_at, _ = pause(footprint, client, comparison.id)
     client.resume(comparison.id)
     wait_for(lambda: epochs(client, comparison.id) >= paused_at + 3, STARTED, "more epochs")
