@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from api.dashboard import standing
 from api.dashboard.cluster import cluster, cluster_part
+from api.dashboard.keys import keys, keys_part
 from api.dashboard.reader import Reader, Reading
 from api.dashboard.rendering import render
 from api.errors import NEW_LINK, message_page
@@ -49,6 +50,8 @@ def router() -> APIRouter:
     made.add_api_route("/parts/comparisons/{comparison_id}", comparison_parts)
     made.add_api_route("/cluster", cluster)
     made.add_api_route("/parts/cluster", cluster_part)
+    made.add_api_route("/keys", keys)
+    made.add_api_route("/parts/keys", keys_part)
     return made
 
 
