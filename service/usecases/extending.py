@@ -88,7 +88,8 @@ def extend_study(
     after = StudyState.PAUSING if study.state in _LIVE else StudyState.QUEUED
     ledger.study(study, after, "it was extended")
     reached = endings.how_far(unit.trials.of(comparison.id, study_id=study.id))
-    unit.studies.set_fruitless(study.id, 0, reached=reached)
+    fruitless = 0 if more.added or reached > study.reached else study.fruitless + 1
+    unit.studies.set_fruitless(study.id, fruitless, reached=reached)
 
 
 def _extend_searches(

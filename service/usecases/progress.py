@@ -38,6 +38,9 @@ _ALL_PAUSED = "all that is left to run is paused"
 """The reason of a comparison that the service paused, not a person."""
 _AT_REST = ENDED_STUDIES | {StudyState.PAUSED}
 
+_MOST_FRUITLESS = 3
+"""So often finals may end with runs that are too short and have got no longer."""
+
 Scoring = Callable[[ComparisonResults, Catalogue, datetime], Report]
 """Makes the report of a comparison."""
 
@@ -193,7 +196,7 @@ class Progress:
     ) -> tuple[tuple[StudyRecord, More], ...]:
         """What the finals lack of every chosen point on every seed for every epoch.
 
-        Without an extension that is nothing.
+        Without an extension that is nothing, where the drivers told the truth.
         """
         results = read_results(unit, comparison, complete=False, kind=StudyKind.TUNING)
         trials = unit.trials.of(comparison.id)
@@ -212,7 +215,8 @@ class Progress:
             )
             own = [trial for trial in trials if trial.study_id == study.id]
             epochs = comparison.spec.budget.epochs
-            if more := more_of_finals(planned, own, epochs=epochs, first_number=number):
+            more = more_of_finals(planned, own, epochs=epochs, first_number=number)
+            if more and not _is_futile(study, more):
                 found.append((study, more))
                 number += len(more.added)
         return tuple(found)
@@ -281,3 +285,8 @@ def _why(studies: tuple[StudyRecord, ...], trials: tuple[TrialRecord, ...]) -> s
     in_finals = any(study.kind is StudyKind.FINALS for study in studies)
     where = "no run of the finals ended well" if in_finals else "no trial of the search ended well"
     return f"{where}: {first}"
+
+
+def _is_futile(study: StudyRecord, more: More) -> bool:
+    """Whether attempt after attempt calls runs finished that are too short and get no longer."""
+    return not more.added and study.fruitless >= _MOST_FRUITLESS
