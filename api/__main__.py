@@ -2,11 +2,11 @@
 
 import argparse
 import asyncio
-import logging
 import sys
 
 from api.app import create_app
 from api.server import WebServer, listen
+from service import log
 from service.bootstrap import SchemaMismatch, build
 from service.settings import Settings, SettingsRefused
 
@@ -23,9 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--port", type=_port, help="port, 0 for a free one (default: KBFGS_PORT, else 8000)"
     )
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         settings = Settings.load()
+        log.set_up(settings)
         port = settings.port if options.port is None else options.port
         return serve(settings, host=options.host, port=port)
     except (SettingsRefused, SchemaMismatch, OSError) as error:

@@ -14,6 +14,7 @@ from api.dashboard import pages
 from api.dashboard.assets import mount_static
 from api.events import Feed
 from api.headers import SecurityHeaders
+from api.journal import Journal
 from api.limits import Limits
 from api.metrics import Metrics, Timed
 from api.routes import (
@@ -85,6 +86,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(PlainAddresses)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Timed, app.state.metrics)
+    app.add_middleware(Journal, lines=service.settings.log_requests)
     for resource in RESOURCES:
         app.include_router(resource.router)
     app.include_router(pages.router())

@@ -9,7 +9,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -28,6 +28,8 @@ class SettingsRefused(Exception):
 PREFIX = "KBFGS_"
 FILE_VARIABLE = "KBFGS_CONFIG"
 _SHORTEST_SECRET = 16
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 
 
@@ -76,6 +78,13 @@ class Settings(BaseSettings):
     """Seconds that a submitted driver may take until it is first heard of."""
     tick: Annotated[float, Field(gt=0, le=60)] = 0.5
     """Seconds between two looks of the dispatcher."""
+    log_format: LogFormat = "text"
+    """Lines of `text` or of `json` on stderr, with the ids of request, comparison, study and trial
+    where they are known."""
+    log_level: LogLevel = "info"
+    """What is logged: `debug`, `info`, `warning` or `error`."""
+    log_requests: bool = False
+    """Whether the web logs each request, at the level info."""
     key_comparisons: Annotated[int, Field(ge=0)] | None = None
     """Comparisons of one key that may be queued, running or paused at once, where the key has no
     limit of its own; no limit by default."""

@@ -1,14 +1,12 @@
 """`service dispatch`: the dispatcher, until it is told to stop."""
 
 import argparse
-import logging
 import signal
 import threading
 from contextlib import closing
 
+from service import log
 from service.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -21,10 +19,8 @@ def run(_arguments: argparse.Namespace) -> None:
     """Run until SIGTERM or Ctrl-C."""
     from service.bootstrap import build, dispatching
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for chatty in ("httpx", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = Settings.load()
+    log.set_up(settings)
     stop = threading.Event()
     with closing(build(settings)) as service, dispatching(service) as dispatcher:
         for number in (signal.SIGINT, signal.SIGTERM):

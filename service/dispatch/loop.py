@@ -12,6 +12,7 @@ from service.dispatch.sweep import Sweeper
 from service.domain.errors import StorageUnavailable
 from service.domain.ports import Clock, JobRunner, RunnerUnreachable
 from service.domain.records import Capacity, Machine
+from service.log import about
 from service.usecases.progress import Progress
 from service.usecases.queue import Queue
 
@@ -82,7 +83,8 @@ class Dispatcher:
         self._failures = {name: self._failures[name] for name in names & self._failures.keys()}
         for comparison, change in unfinished:
             if self._advanced.get(comparison) != change:
-                self._advance_one(comparison, change)
+                with about(comparison_id=comparison):
+                    self._advance_one(comparison, change)
 
     def _advance_one(self, comparison: str, change: int) -> None:
         """Move one comparison on; what fails again and again is given up."""
@@ -132,8 +134,9 @@ class Dispatcher:
         for study in admission.admitted:
             claimed = self.queue.claim(study)
             if claimed is not None:
-                logger.info("submitting %s, attempt %d", claimed.id, claimed.attempt)
-                self.runner.submit(self.orders.order(claimed))
+                with about(comparison_id=claimed.comparison_id, study_id=claimed.id):
+                    logger.info("submitting %s, attempt %d", claimed.id, claimed.attempt)
+                    self.runner.submit(self.orders.order(claimed))
 
     def _note_unreachable(self, why: str) -> None:
         """Say once that the cluster is away, and in the rows that studies wait for it."""

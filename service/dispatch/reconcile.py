@@ -10,6 +10,7 @@ from service.dispatch.orders import Orders, submission_id
 from service.dispatch.silence import Silence
 from service.domain.ports import JobRunner, JobStatus, Web
 from service.domain.records import StudyRecord
+from service.log import about
 from service.usecases.queue import Queue
 
 logger = logging.getLogger(__name__)
@@ -57,10 +58,8 @@ class Reconciler:
         present = {submission_id(study) for study in studies}
         self._stopping = {job: at for job, at in self._stopping.items() if job in present}
         for study in studies:
-            if study.state in (StudyState.CANCELLING, StudyState.PAUSING):
-                self._end(study, then=self.queue.stopped)
-            elif self._silence.seconds(study) >= self.patience.quiet:
-                self._look_after(study)
+            with about(comparison_id=study.comparison_id, study_id=study.id):
+                self._look_at(study)
 
     def _audible_seconds(self, studies: Sequence[StudyRecord]) -> float:
         """Seconds since the last look, if the web was there to hear the drivers."""
@@ -70,6 +69,12 @@ class Reconciler:
         if studies and now - self._asked >= self.patience.quiet:
             self._audible, self._asked = self.web.alive(), now
         return elapsed if self._audible else 0.0
+
+    def _look_at(self, study: StudyRecord) -> None:
+        if study.state in (StudyState.CANCELLING, StudyState.PAUSING):
+            self._end(study, then=self.queue.stopped)
+        elif self._silence.seconds(study) >= self.patience.quiet:
+            self._look_after(study)
 
     def _look_after(self, study: StudyRecord) -> None:
         """Find out what became of a silent driver."""
