@@ -1,18 +1,38 @@
-"""`python -m service`: up, join, dispatch, migrate, keys, settings, plan, score, plugins."""
+"""`python -m service`: everything that is run on the service's machines."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from service.commands import dispatch, join, keys, migrate, plan, plugins, score, settings, up
+from service.commands import (
+    backup,
+    dispatch,
+    join,
+    keys,
+    migrate,
+    plan,
+    plugins,
+    prune,
+    score,
+    settings,
+    up,
+)
 from service.commands.errors import Refused, in_words
-from service.db.errors import SchemaMismatch
+from service.db.errors import ArchiveRefused, SchemaMismatch
 from service.domain.errors import ServiceError
 from service.settings import SettingsRefused
 from service.up.errors import CannotStart
 
 _REFUSED = 2
-_REFUSALS = (OSError, CannotStart, Refused, SchemaMismatch, ServiceError, SettingsRefused)
+_REFUSALS = (
+    ArchiveRefused,
+    OSError,
+    CannotStart,
+    Refused,
+    SchemaMismatch,
+    ServiceError,
+    SettingsRefused,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +43,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
     subparsers = parser.add_subparsers(dest="command", required=True)
-    for command in (up, join, dispatch, migrate, keys, settings, plan, score, plugins):
+    for command in (
+        up,
+        join,
+        dispatch,
+        migrate,
+        keys,
+        backup,
+        prune,
+        settings,
+        plan,
+        score,
+        plugins,
+    ):
         command.add_parser(subparsers)
     parsed = parser.parse_args(arguments)
     try:

@@ -33,6 +33,7 @@ from service.usecases.endings import AttemptLimits
 from service.usecases.keys import Keys
 from service.usecases.logs import Logs
 from service.usecases.progress import Progress
+from service.usecases.pruning import Pruning
 from service.usecases.queue import Queue
 from service.usecases.quotas import Allowance, Quotas
 from service.usecases.reports import Reports
@@ -68,6 +69,7 @@ class Service:
     cluster: Cluster
     logs: Logs
     watch: Watch
+    pruning: Pruning
     queue: Queue
     progress: Progress
     engine: Engine
@@ -117,6 +119,7 @@ def assemble(
         cluster=Cluster(units, time),
         logs=Logs(units),
         watch=Watch(units, time),
+        pruning=Pruning(units, time),
         queue=Queue(units, time, limits),
         progress=progress,
         engine=engine,

@@ -22,7 +22,7 @@ def run(_arguments: argparse.Namespace) -> None:
     settings = Settings.load()
     engine = open_engine(settings.database)
     if engine.url.database and engine.url.get_backend_name() == "sqlite":
-        _make(Path(engine.url.database).parent)
+        make_folder(Path(engine.url.database).parent)
     try:
         revision = migrate(engine)
     finally:
@@ -30,7 +30,12 @@ def run(_arguments: argparse.Namespace) -> None:
     sys.stdout.write(f"the database is at revision {revision}\n")
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make the folder of SQLite's file, where there is none.
+
+    Raises:
+        Refused: Where it cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

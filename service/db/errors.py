@@ -3,3 +3,7 @@
 
 class SchemaMismatch(Exception):
     """The database cannot be opened or has another schema; the message says what to do."""
+
+
+class ArchiveRefused(Exception):
+    """A backup cannot be restored; the message says why."""

@@ -8,16 +8,17 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from service.db.engine import WRITES
 from service.db.errors import SchemaMismatch
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate(engine: Engine) -> str:
-    """Bring the database to the newest revision.
+    """Bring the database to the newest revision, in one transaction: broken off, nothing is done.
 
     Returns:
         The revision that the database has now.
@@ -25,14 +26,11 @@ def migrate(engine: Engine) -> str:
     Raises:
         SchemaMismatch: Where the database cannot be opened or is newer than this code.
     """
-    script = _script()
-    config = _config()
-    with _refusals_told(engine):
-        _refuse_newer(_current(engine), script)
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    return str(script.get_current_head())
+    writer = engine.execution_options(**{WRITES: True})
+    with refusals_told(engine), writer.begin() as connection:
+        _refuse_newer(revision_of(connection))
+        upgrade(connection, "head")
+    return newest_revision()
 
 
 def check_revision(engine: Engine) -> None:
@@ -46,32 +44,51 @@ def check_revision(engine: Engine) -> None:
             f"there is no database at {missing} yet; run `python -m service migrate` or "
             "`python -m service up` first"
         )
-    script = _script()
-    with _refusals_told(engine):
-        current = _current(engine)
-    _refuse_newer(current, script)
-    if current != script.get_current_head():
+    with refusals_told(engine), engine.connect() as connection:
+        current = revision_of(connection)
+    _refuse_newer(current)
+    if current != newest_revision():
         raise SchemaMismatch(
             "the database is older than this version; run `python -m service migrate` first"
         )
 
 
-def _refuse_newer(current: str | None, script: ScriptDirectory) -> None:
-    known = {revision.revision for revision in script.walk_revisions()}
-    if current is not None and current not in known:
+def newest_revision() -> str:
+    """The revision of the schema that this code knows."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def is_known(revision: str) -> bool:
+    """Whether the revision is this code's or older."""
+    script = ScriptDirectory.from_config(_config())
+    return any(known.revision == revision for known in script.walk_revisions())
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of a database; None where it has no tables yet."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    """Go up to a revision, within the connection's transaction."""
+    command.upgrade(_config(connection), revision)
+
+
+def downgrade(connection: Connection, revision: str) -> None:
+    """Go down to a revision, within the connection's transaction; what it cannot hold is lost."""
+    command.downgrade(_config(connection), revision)
+
+
+def _refuse_newer(current: str | None) -> None:
+    if current is not None and not is_known(current):
         raise SchemaMismatch(
             f"the database has revision {current}, which this version does not know: it was "
             "written by a newer version; use that one, or restore a backup"
         )
 
 
-def _current(engine: Engine) -> str | None:
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
-
-
 @contextmanager
-def _refusals_told(engine: Engine) -> Iterator[None]:
+def refusals_told(engine: Engine) -> Iterator[None]:
     """Turns what the database refuses into one line that names it, without its password."""
     try:
         yield
@@ -92,11 +109,8 @@ def _missing_file(engine: Engine) -> Path | None:
     return None if path.exists() else path
 
 
-def _script() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _config() -> Config:
+def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
     return config

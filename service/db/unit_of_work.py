@@ -15,6 +15,7 @@ from service.db.repositories.comparisons import Changes, Comparisons, Reports
 from service.db.repositories.deeds import Deeds
 from service.db.repositories.logs import Logs
 from service.db.repositories.points import Events, Points
+from service.db.repositories.retention import Retention
 from service.db.repositories.spending import Spending
 from service.db.repositories.standing import StandingOfAll
 from service.db.repositories.studies import Studies
@@ -40,6 +41,7 @@ class SqlUnitOfWork:
         self.logs = Logs(session)
         self.standing = StandingOfAll(session)
         self.cluster = ClusterSnapshot(session)
+        self.retention = Retention(session)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Protocol
 from service.domain.access_rows import DeedRows, KeyRows, SpendingRows
 from service.domain.log_rows import LogRows
 from service.domain.records import Capacity
+from service.domain.retention import RetentionRows
 from service.domain.rows import (
     ChangeRows,
     ClusterRows,
@@ -93,6 +94,11 @@ class UnitOfWork(Protocol):
     @property
     def logs(self) -> LogRows:
         """What drivers and trials printed."""
+        ...
+
+    @property
+    def retention(self) -> RetentionRows:
+        """The comparisons, as what takes up room."""
         ...
 
     @property

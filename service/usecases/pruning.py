@@ -1,0 +1,38 @@
+"""Lets go of what ended long ago, so that a database does not grow for ever."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from service.domain.ports import Clock, UnitOfWork, Units
+from service.domain.retention import Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What may be removed, and its removal."""
+
+    units: Units
+    clock: Clock
+
+    def older_than(self, days: float) -> tuple[datetime, Weight]:
+        """Before when comparisons must have ended, and what those have."""
+        moment = self.clock.now() - timedelta(days=days)
+        with self.units.read() as unit:
+            return moment, unit.retention.weigh(unit.retention.ended_before(moment))
+
+    def forget(self, before: datetime) -> None:
+        """Remove the comparisons that ended before a moment, with everything that they have."""
+        self._each(before, lambda unit, one: unit.retention.forget(one))
+
+    def forget_logs(self, before: datetime) -> None:
+        """Remove the logs of the comparisons that ended before a moment."""
+        self._each(before, lambda unit, one: unit.retention.forget_logs(one))
+
+    def _each(self, before: datetime, do: Callable[[UnitOfWork, str], None]) -> None:
+        """One at a time, so that drivers need not wait long for their turn."""
+        with self.units.read() as unit:
+            found = unit.retention.ended_before(before)
+        for one in found:
+            with self.units.write() as unit:
+                do(unit, one)
