@@ -26,6 +26,7 @@ from api.routes import (
     health,
     login,
     logs,
+    managing,
     metrics,
     results,
     studies,
@@ -36,6 +37,7 @@ from service.bootstrap import Service
 VERSION = "1"
 RESOURCES = (
     comparisons,
+    managing,
     control,
     results,
     logs,

@@ -22,6 +22,7 @@ from service.contracts.documents import read_document, refuse_halves
 from service.contracts.errors import LONGEST_WORDS, from_validation
 
 JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 YAML = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 MEBIBYTE = 1 << 20
 LIMIT = MEBIBYTE
@@ -86,20 +87,42 @@ class Body:
     media_type: str
     content: bytes
 
-    def contract(self, kind: type[ContractT]) -> ContractT:
+    def contract(
+        self, kind: type[ContractT], *, media_types: tuple[str, ...] = (JSON,)
+    ) -> ContractT:
         """The JSON body as a contract.
+
+        Args:
+            kind: Which one.
+            media_types: How JSON may be announced.
 
         Raises:
             UnsupportedMediaType: Where it is not JSON.
             MalformedDocument: Where it cannot be read; says the line and the column.
             InvalidRequest: Where it is not what is wanted; says the fields.
         """
-        if self.media_type != JSON:
-            raise UnsupportedMediaType(f"{self.media_type!r} is not read here; send {JSON}")
+        self._must_be(media_types)
         try:
             return kind.model_validate_json(self.content)
         except ValidationError as error:
             raise InvalidRequest(from_validation(error, _read_json(self.content), kind)) from error
+
+    def merge_patch(self) -> object:
+        """The plain values of a JSON merge patch; of an empty body a patch that changes nothing.
+
+        Raises:
+            UnsupportedMediaType: Where it is not JSON.
+            MalformedDocument: Where it cannot be read; says the line and the column.
+        """
+        if not self.content:
+            return {}
+        self._must_be((JSON, MERGE_PATCH))
+        return _read_json(self.content)
+
+    def _must_be(self, media_types: tuple[str, ...]) -> None:
+        if self.media_type not in media_types:
+            wanted = " or ".join(media_types)
+            raise UnsupportedMediaType(f"{self.media_type!r} is not read here; send {wanted}")
 
     def document(self) -> object:
         """The plain values of a JSON or YAML body.

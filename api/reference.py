@@ -12,6 +12,7 @@ from api.errors import MEDIA_TYPE
 from service.contracts.access import KeyRequest
 from service.contracts.base import Contract
 from service.contracts.documents import read_document
+from service.contracts.edit import Edit
 from service.contracts.events import EventBatch, Heartbeat
 from service.contracts.extension import Extension
 from service.contracts.logs import LogBatch
@@ -43,6 +44,7 @@ _PROBLEMS = {
 }
 _IN_BODIES: tuple[type[Contract], ...] = (
     ComparisonSpec,
+    Edit,
     EventBatch,
     Extension,
     Heartbeat,
@@ -70,6 +72,13 @@ def json_body(kind: type[Contract]) -> dict[str, Any]:
     """The documentation of a JSON body."""
     content = {"application/json": {"schema": {"$ref": REFERENCE.format(model=kind.__name__)}}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def patch_body(schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
+    """The documentation of a body that is a JSON merge patch (RFC 7396)."""
+    kinds = ("application/merge-patch+json", "application/json")
+    content = {kind: {"schema": schema} for kind in kinds}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def spec_body() -> dict[str, Any]:

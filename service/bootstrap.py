@@ -156,4 +156,5 @@ def dispatching(service: Service) -> Iterator[Dispatcher]:
             sweeper=Sweeper(service.queue, runner, CheckpointFolders(Path(settings.storage_path))),
             orders=orders,
             clock=SystemClock(),
+            owner_studies=settings.owner_studies,
         )

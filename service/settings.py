@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     """Requests of one study's driver, alike."""
     stranger_requests: Annotated[float, Field(ge=0)] = 60.0
     """Requests of one address, without a key or token that is good, alike."""
+    owner_studies: Annotated[int, Field(ge=1)] | None = None
+    """Studies of one owner that may run at the same time; no limit by default."""
 
     @classmethod
     def load(cls) -> Self:

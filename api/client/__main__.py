@@ -5,10 +5,11 @@ import os
 import sys
 from collections.abc import Callable
 
-from api.client import commands
-from api.client.client import PATIENCE_SECONDS, Client
+from api.client import commands, managing
+from api.client.client import Client
 from api.client.errors import ClientError
 from api.client.logs import show_logs
+from api.client.transport import PATIENCE_SECONDS
 from service.contracts.states import ComparisonState
 
 EPILOG = """exit codes:
@@ -70,7 +71,15 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = _add(every, "list", commands.show_list, "the newest comparisons")
     listing.add_argument("--limit", type=_limit, default=20, help="default: %(default)s")
-    listing.add_argument("--state", choices=[state.value for state in ComparisonState])
+    listing.add_argument(
+        "--state",
+        action="append",
+        choices=[state.value for state in ComparisonState],
+        help="those in this state; several: in one of them",
+    )
+    listing.add_argument("--tag", action="append", help="those with this tag; several: with all")
+    listing.add_argument("--owner", metavar="NAME", help="those created with a key of this name")
+    listing.add_argument("--name", metavar="TEXT", help="those with this text in their name")
 
     _with_id(_add(every, "show", commands.show, "where a comparison stands"))
 
@@ -97,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     extend.add_argument("--epochs", metavar="N", type=_total, help="epochs of each training run")
     extend.add_argument("--seeds", metavar="N", type=_total, help="fresh seeds of the finals")
 
+    _add_managing(every)
     _add(every, "workers", commands.workers, "the cluster's machines, what runs and what waits")
     _add(every, "login", commands.login, "a link that signs a browser in, once")
     return parser
@@ -112,6 +122,26 @@ def _add(
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="print JSON on standard output")
     return parser
+
+
+def _add_managing(every: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    edit = _add(every, "edit", managing.edit, "change a comparison's name, tags or priority")
+    _with_id(edit)
+    edit.add_argument("--name", metavar="NAME")
+    edit.add_argument("--priority", metavar="N", type=int, help="-100 to 100; higher goes first")
+    tags = edit.add_mutually_exclusive_group()
+    tags.add_argument("--tag", metavar="TAG", action="append", help="its tags from now on")
+    tags.add_argument("--no-tags", action="store_true", help="without any tag from now on")
+
+    clone = _add(every, "clone", managing.clone, "queue a comparison's spec once more")
+    _with_id(clone)
+    clone.add_argument("--name", metavar="NAME", help="of the new one; as before by default")
+    clone.add_argument(
+        "--changes", metavar="FILE", help="YAML or JSON with fields of the spec to change"
+    )
+    clone.add_argument("--wait", action="store_true", help="follow it and print the verdict")
+
+    _with_id(_add(every, "delete", managing.delete, "remove a comparison that has ended, for good"))
 
 
 def _with_id(parser: argparse.ArgumentParser) -> None:

@@ -3,20 +3,17 @@
 import json
 import os
 import secrets
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Self, TypeVar
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Self
 from urllib.parse import quote
 
-import httpx
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from api.client.errors import NotAllowed, Refused, ServerFailed, Unreachable
 from api.client.settings import ClientSettings
+from api.client.transport import PATIENCE_SECONDS, Query, Transport, read
 from service.contracts.catalogue import OptimizerEntry, ProblemEntry
 from service.contracts.cluster import ClusterView
 from service.contracts.logs import LogPage
-from service.contracts.problem import Problem
 from service.contracts.report import Report
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import ComparisonState, StudyKind
@@ -29,16 +26,11 @@ from service.contracts.views import (
     TrialView,
 )
 
-PATIENCE_SECONDS = 5.0
-TIMEOUT_SECONDS = 30.0
-AWAY = frozenset({502, 503, 504})
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
 Spec = ComparisonSpec | Mapping[str, object] | str
 """A comparison to run; a string is YAML or JSON text."""
 
-T = TypeVar("T")
-Query = Mapping[str, str | int | Sequence[str] | None]
+States = ComparisonState | Collection[ComparisonState] | None
+"""One state, several of which one is enough, or None for any."""
 
 
 class Client:
@@ -59,13 +51,7 @@ class Client:
     def __init__(self, url: str, key: str, *, patience: float = PATIENCE_SECONDS) -> None:
         settings = ClientSettings(url.rstrip("/"), key)
         self.url = settings.url
-        self._patience = patience
-        self._http = httpx.Client(
-            base_url=self.url,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=TIMEOUT_SECONDS,
-            trust_env=httpx.URL(self.url).host not in LOOPBACK,
-        )
+        self._http = Transport(settings, patience=patience)
 
     @classmethod
     def from_environment(
@@ -92,46 +78,83 @@ class Client:
             "Content-Type": media_type,
             "Idempotency-Key": idempotency_key or secrets.token_urlsafe(16),
         }
-        answer = self._request("POST", "/v1/comparisons", content=content, headers=headers)
-        return _read(ComparisonView, answer)
+        answer = self._http.request("POST", "/v1/comparisons", content=content, headers=headers)
+        return read(ComparisonView, answer)
 
     def preview(self, spec: Spec) -> Preview:
         """What a comparison would run."""
         content, media_type = _body(spec)
         headers = {"Content-Type": media_type}
-        answer = self._request("POST", "/v1/comparisons:preview", content=content, headers=headers)
-        return _read(Preview, answer)
+        answer = self._http.request(
+            "POST", "/v1/comparisons:preview", content=content, headers=headers
+        )
+        return read(Preview, answer)
 
     def page(
-        self, *, limit: int = 50, cursor: str | None = None, state: ComparisonState | None = None
+        self,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        state: States = None,
+        tags: Sequence[str] = (),
+        owner: str | None = None,
+        name: str | None = None,
     ) -> ComparisonPage:
-        """Some comparisons, newest first."""
-        query = {"limit": limit, "cursor": cursor, "state": state}
-        return self._get(ComparisonPage, "/v1/comparisons", query)
+        """Some comparisons, newest first.
 
-    def comparisons(self, *, state: ComparisonState | None = None) -> Iterator[ComparisonView]:
-        """Every comparison, newest first, read page by page."""
-        page = self.page(limit=200, state=state)
-        yield from page.items
-        while page.next_cursor:
-            page = self.page(limit=200, cursor=page.next_cursor, state=state)
+        Args:
+            limit: How many at most.
+            cursor: The ``next_cursor`` of the page before.
+            state: Those in this state, or in one of these.
+            tags: Those with all of these tags.
+            owner: Those created with a key of this name.
+            name: Those with this text in their name.
+        """
+        states = [state] if isinstance(state, ComparisonState) else list(state or ())
+        query: Query = {
+            "limit": limit,
+            "cursor": cursor,
+            "state": states,
+            "tag": list(tags),
+            "owner": owner,
+            "name": name,
+        }
+        return self._http.get(ComparisonPage, "/v1/comparisons", query)
+
+    def comparisons(
+        self,
+        *,
+        state: States = None,
+        tags: Sequence[str] = (),
+        owner: str | None = None,
+        name: str | None = None,
+    ) -> Iterator[ComparisonView]:
+        """Every comparison of those, newest first, read page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.page(
+                limit=200, cursor=cursor, state=state, tags=tags, owner=owner, name=name
+            )
             yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     def get(self, comparison_id: str) -> ComparisonView:
         """One comparison."""
-        return self._get(ComparisonView, _path(comparison_id))
+        return self._http.get(ComparisonView, _path(comparison_id))
 
     def cancel(self, comparison_id: str, *, contender: str | None = None) -> ComparisonView:
         """Stop a comparison, or take one contender out; twice is once."""
-        return self._do("cancel", ComparisonView, _path(comparison_id, contender))
+        return self._http.do("cancel", ComparisonView, _path(comparison_id, contender))
 
     def pause(self, comparison_id: str, *, contender: str | None = None) -> ComparisonView:
         """Hold a comparison, or what one contender has to run."""
-        return self._do("pause", ComparisonView, _path(comparison_id, contender))
+        return self._http.do("pause", ComparisonView, _path(comparison_id, contender))
 
     def resume(self, comparison_id: str, *, contender: str | None = None) -> ComparisonView:
         """Let all that is paused in a comparison go on, or all of one contender."""
-        return self._do("resume", ComparisonView, _path(comparison_id, contender))
+        return self._http.do("resume", ComparisonView, _path(comparison_id, contender))
 
     def extend(
         self,
@@ -144,29 +167,62 @@ class Client:
         """Give a comparison these totals of points, epochs and seeds; what ran is used again."""
         given = {"trials": trials, "epochs": epochs, "seeds": seeds}
         totals = {name: total for name, total in given.items() if total is not None}
-        answer = self._request(
+        answer = self._http.request(
             "POST",
             f"{_path(comparison_id)}:extend",
             content=json.dumps(totals),
             headers={"Content-Type": "application/json"},
         )
-        return _read(ComparisonView, answer)
+        return read(ComparisonView, answer)
+
+    def edit(self, comparison_id: str, **fields: object) -> ComparisonView:
+        """Change a comparison's ``name``, ``tags`` or ``priority``; None takes the default back."""
+        return read(
+            ComparisonView,
+            self._http.request(
+                "PATCH",
+                _path(comparison_id),
+                content=json.dumps(fields),
+                headers={"Content-Type": "application/merge-patch+json"},
+            ),
+        )
+
+    def clone(
+        self,
+        comparison_id: str,
+        changes: Mapping[str, object] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ComparisonView:
+        """Queue a comparison's spec once more, with these changes (a JSON merge patch)."""
+        headers = {
+            "Content-Type": "application/merge-patch+json",
+            "Idempotency-Key": idempotency_key or secrets.token_urlsafe(16),
+        }
+        content = json.dumps(dict(changes or {}))
+        path = f"{_path(comparison_id)}:clone"
+        answer = self._http.request("POST", path, content=content, headers=headers)
+        return read(ComparisonView, answer)
+
+    def delete(self, comparison_id: str) -> None:
+        """Remove a comparison that has ended, for good."""
+        self._http.request("DELETE", _path(comparison_id))
 
     def cancel_trial(self, trial_id: str) -> TrialView:
         """Stop one trial."""
-        return self._do("cancel", TrialView, _trial_path(trial_id))
+        return self._http.do("cancel", TrialView, _trial_path(trial_id))
 
     def pause_trial(self, trial_id: str) -> TrialView:
         """Hold one trial."""
-        return self._do("pause", TrialView, _trial_path(trial_id))
+        return self._http.do("pause", TrialView, _trial_path(trial_id))
 
     def resume_trial(self, trial_id: str) -> TrialView:
         """Let a paused trial go on."""
-        return self._do("resume", TrialView, _trial_path(trial_id))
+        return self._http.do("resume", TrialView, _trial_path(trial_id))
 
     def studies(self, comparison_id: str) -> tuple[StudyView, ...]:
         """The studies of a comparison."""
-        return self._get(tuple[StudyView, ...], f"{_path(comparison_id)}/studies")
+        return self._http.get(tuple[StudyView, ...], f"{_path(comparison_id)}/studies")
 
     def trials(
         self,
@@ -177,7 +233,7 @@ class Client:
     ) -> tuple[TrialView, ...]:
         """The trials of a comparison."""
         query = {"kind": kind, "contender": contender}
-        return self._get(tuple[TrialView, ...], f"{_path(comparison_id)}/trials", query)
+        return self._http.get(tuple[TrialView, ...], f"{_path(comparison_id)}/trials", query)
 
     def metrics(
         self,
@@ -195,7 +251,7 @@ class Client:
             "trial": list(trials),
             "points": points,
         }
-        return self._get(tuple[Series, ...], f"{_path(comparison_id)}/metrics", query)
+        return self._http.get(tuple[Series, ...], f"{_path(comparison_id)}/metrics", query)
 
     def logs(
         self,
@@ -208,69 +264,33 @@ class Client:
     ) -> LogPage:
         """What drivers and trials printed, after that number."""
         query: Query = {"study": study, "trial": trial, "after": after, "limit": limit}
-        return self._get(LogPage, f"{_path(comparison_id)}/logs", query)
+        return self._http.get(LogPage, f"{_path(comparison_id)}/logs", query)
 
     def report(self, comparison_id: str) -> Report:
         """The verdict; interim while runs are missing."""
-        return self._get(Report, f"{_path(comparison_id)}/report")
+        return self._http.get(Report, f"{_path(comparison_id)}/report")
 
     def report_html(self, comparison_id: str) -> str:
         """The report as one self-contained page."""
         path = f"{_path(comparison_id)}/report"
-        return self._request("GET", path, query={"format": "html"}).text
+        return self._http.request("GET", path, query={"format": "html"}).text
 
     def problems(self) -> tuple[ProblemEntry, ...]:
         """What can be trained."""
-        return self._get(tuple[ProblemEntry, ...], "/v1/problems")
+        return self._http.get(tuple[ProblemEntry, ...], "/v1/problems")
 
     def optimizers(self) -> tuple[OptimizerEntry, ...]:
         """What can be compared."""
-        return self._get(tuple[OptimizerEntry, ...], "/v1/optimizers")
+        return self._http.get(tuple[OptimizerEntry, ...], "/v1/optimizers")
 
     def workers(self) -> ClusterView:
         """The cluster's machines, what runs on them and what waits for them."""
-        return self._get(ClusterView, "/v1/workers")
+        return self._http.get(ClusterView, "/v1/workers")
 
     def login_link(self) -> str:
         """A link that signs one browser in, once, within ten minutes."""
-        answer = self._request("POST", "/v1/login-links")
-        return f"{self.url}{_read(dict[str, str], answer)['path']}"
-
-    def _do(self, verb: str, kind: type[T], path: str) -> T:
-        return _read(kind, self._request("POST", f"{path}:{verb}"))
-
-    def _get(self, kind: type[T], path: str, query: Query | None = None) -> T:
-        return _read(kind, self._request("GET", path, query=query))
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Query | None = None,
-        content: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
-        """An answer that is good, after as many attempts as patience allows."""
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        deadline = time.monotonic() + self._patience
-        pause = 0.1
-        while True:
-            try:
-                answer = self._http.request(
-                    method, path, params=given, content=content, headers=headers
-                )
-                if answer.status_code not in AWAY:
-                    return _good(answer)
-                away = f"{self.url} answers {answer.status_code}: it is not ready"
-            except httpx.TransportError as error:
-                away = f"no answer from {self.url} ({error or type(error).__name__})"
-            except httpx.DecodingError as error:
-                raise ServerFailed(f"{self.url} answers what cannot be decoded: {error}") from error
-            if time.monotonic() + pause > deadline:
-                raise Unreachable(f"{away}; is the service running?")
-            time.sleep(pause)
-            pause = min(2 * pause, 1.0)
+        answer = self._http.request("POST", "/v1/login-links")
+        return f"{self.url}{read(dict[str, str], answer)['path']}"
 
 
 def _path(comparison_id: str, contender: str | None = None) -> str:
@@ -290,29 +310,3 @@ def _body(spec: Spec) -> tuple[str, str]:
             return spec.model_dump_json(exclude_none=True), "application/json"
         case _:
             return TypeAdapter(dict[str, object]).dump_json(dict(spec)).decode(), "application/json"
-
-
-def _good(answer: httpx.Response) -> httpx.Response:
-    if answer.is_success:
-        return answer
-    try:
-        problem = Problem.model_validate_json(answer.content)
-    except ValidationError:
-        raise ServerFailed(
-            f"{answer.request.url} answers {answer.status_code}, but not as this service does"
-        ) from None
-    if answer.status_code in (401, 403):
-        raise NotAllowed(problem)
-    if answer.is_client_error:
-        raise Refused(problem)
-    raise ServerFailed(f"{problem.title}: {problem.detail}")
-
-
-def _read(kind: type[T], answer: httpx.Response) -> T:
-    try:
-        return TypeAdapter(kind).validate_json(answer.content)
-    except ValidationError as error:
-        what = kind.__name__ if isinstance(kind, type) and issubclass(kind, BaseModel) else kind
-        raise ServerFailed(
-            f"{answer.request.url} answers what is not a {what}: is its version another?"
-        ) from error

@@ -34,7 +34,18 @@ def _print_studies(console: Console, word: str, entries: Sequence[QueueEntry]) -
         console.print(f"nothing is {word}")
         return
     now = datetime.now(UTC)
-    table = plain_table(word, "comparison", "kind", "problem", "contender", "trials", "for", "why")
+    table = plain_table(
+        word,
+        "comparison",
+        "kind",
+        "problem",
+        "contender",
+        "trials",
+        "priority",
+        "owner",
+        "for",
+        "why",
+    )
     for entry in entries:
         table.add_row(
             entry.study_id,
@@ -43,6 +54,8 @@ def _print_studies(console: Console, word: str, entries: Sequence[QueueEntry]) -
             entry.problem,
             entry.contender or "all",
             str(entry.trials),
+            str(entry.priority),
+            entry.owner,
             numbers.age((now - aware(entry.since)).total_seconds()),
             entry.reason or entry.state,
         )

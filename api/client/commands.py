@@ -24,13 +24,13 @@ INTERRUPTED = 130
 
 def submit(client: Client, options: argparse.Namespace) -> int:
     """Queue a comparison and, if wanted, follow it."""
-    view = client.submit(_read(options.file), idempotency_key=options.idempotency_key)
+    view = client.submit(read_file(options.file), idempotency_key=options.idempotency_key)
     if options.wait:
         told = console(to_stderr=options.json)
         told.print(f"comparison {view.id}: {client.url}/comparisons/{view.id}", soft_wrap=True)
-        return _follow(client, view.id, as_json=options.json)
+        return follow(client, view.id, as_json=options.json)
     if options.json:
-        return _print_json(view)
+        return print_json(view)
     console().print(
         f"{view.id} is {view.state}; follow it with `python -m api.client watch {view.id}` or at "
         f"{client.url}/comparisons/{view.id}",
@@ -41,15 +41,20 @@ def submit(client: Client, options: argparse.Namespace) -> int:
 
 def watch_comparison(client: Client, options: argparse.Namespace) -> int:
     """Follow a comparison to its end."""
-    return _follow(client, options.id, as_json=options.json)
+    return follow(client, options.id, as_json=options.json)
 
 
 def show_list(client: Client, options: argparse.Namespace) -> int:
     """The newest comparisons."""
-    state = ComparisonState(options.state) if options.state else None
-    page = client.page(limit=options.limit, state=state)
+    page = client.page(
+        limit=options.limit,
+        state=[ComparisonState(state) for state in options.state or ()],
+        tags=options.tag or (),
+        owner=options.owner,
+        name=options.name,
+    )
     if options.json:
-        return _print_json(page)
+        return print_json(page)
     print_list(console(), page.items)
     return FINISHED
 
@@ -58,7 +63,7 @@ def show(client: Client, options: argparse.Namespace) -> int:
     """Where one comparison stands."""
     view = client.get(options.id)
     if options.json:
-        return _print_json(view)
+        return print_json(view)
     print_comparison(console(), view, client.studies(options.id))
     return FINISHED
 
@@ -72,7 +77,7 @@ def report(client: Client, options: argparse.Namespace) -> int:
             return FINISHED
     found = client.report(options.id)
     if options.json:
-        return _print_json(found)
+        return print_json(found)
     print_report(console(), found)
     return FINISHED
 
@@ -98,7 +103,7 @@ def extend(client: Client, options: argparse.Namespace) -> int:
         options.id, trials=options.trials, epochs=options.epochs, seeds=options.seeds
     )
     if options.json:
-        return _print_json(view)
+        return print_json(view)
     spec = view.spec
     console().print(
         f"{view.id} is {view.state}; {numbers.counted(spec.budget.epochs, 'epoch')} a trial, "
@@ -122,7 +127,7 @@ def _change(
         number = f"{options.id}-t{options.trial}"
         view = trial(number if options.trial.isdigit() else options.trial)
     if options.json:
-        return _print_json(view)
+        return print_json(view)
     console().print(_changed(view, options.contender), soft_wrap=True)
     return FINISHED
 
@@ -142,7 +147,7 @@ def workers(client: Client, options: argparse.Namespace) -> int:
     """The cluster's machines and the queue."""
     view = client.workers()
     if options.json:
-        return _print_json(view)
+        return print_json(view)
     print_cluster(console(), view)
     return FINISHED
 
@@ -151,12 +156,13 @@ def login(client: Client, options: argparse.Namespace) -> int:
     """A link that signs a browser in."""
     link = client.login_link()
     if options.json:
-        return _print_json({"url": link})
+        return print_json({"url": link})
     console().print(link, soft_wrap=True)
     return FINISHED
 
 
-def _follow(client: Client, comparison_id: str, *, as_json: bool) -> int:
+def follow(client: Client, comparison_id: str, *, as_json: bool) -> int:
+    """Follow a comparison to its end, and print what came of it."""
     told = console(to_stderr=as_json)
     try:
         with display_on(told) as display:
@@ -177,21 +183,27 @@ def _conclude(client: Client, view: ComparisonView, *, as_json: bool) -> int:
         reason = f": {view.reason}" if view.reason else ""
         console(to_stderr=True).print(f"{view.id} {view.state}{reason}", soft_wrap=True)
         if as_json:
-            _print_json(view)
+            print_json(view)
         return NOT_FINISHED
     found = client.report(view.id)
     if as_json:
-        return _print_json(found)
+        return print_json(found)
     print_report(console(), found)
     return FINISHED
 
 
-def _print_json(value: BaseModel | dict[str, str]) -> int:
+def print_json(value: BaseModel | dict[str, str]) -> int:
+    """Print a value as JSON."""
     sys.stdout.write(TypeAdapter(type(value)).dump_json(value, indent=2).decode() + "\n")
     return FINISHED
 
 
-def _read(name: str) -> str:
+def read_file(name: str) -> str:
+    """The text of a file; of standard input where it is called ``-``.
+
+    Raises:
+        Unreadable: Where it cannot be read.
+    """
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

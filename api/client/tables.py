@@ -121,7 +121,9 @@ def print_list(console: Console, views: Sequence[ComparisonView]) -> None:
     if not views:
         console.print("no comparisons yet: `python -m api.client submit FILE` starts one")
         return
-    table = plain_table("id", "state", "name", "contenders", "done", "age")
+    table = plain_table(
+        "id", "state", "name", "contenders", "done", "priority", "tags", "owner", "age"
+    )
     now = datetime.now(UTC)
     for view in views:
         table.add_row(
@@ -130,6 +132,9 @@ def print_list(console: Console, views: Sequence[ComparisonView]) -> None:
             view.name,
             ", ".join(contender.name for contender in view.contenders),
             f"{view.progress:.0%}",
+            str(view.priority),
+            " ".join(view.tags),
+            view.owner,
             numbers.age((now - aware(view.created_at)).total_seconds()),
         )
     console.print(table)
@@ -141,6 +146,9 @@ def print_comparison(console: Console, view: ComparisonView, studies: Sequence[S
     remaining = "" if left is None else f", about {numbers.duration(left)} left"
     console.print(f"{view.id}  {view.name}", soft_wrap=True)
     console.print(f"{view.state}, {view.progress:.0%} done{remaining}", soft_wrap=True)
+    if view.priority or view.tags:
+        tags = f", tags {' '.join(view.tags)}" if view.tags else ""
+        console.print(f"priority {view.priority}{tags}", soft_wrap=True)
     if view.reason:
         console.print(view.reason, soft_wrap=True)
     if view.verdict:

@@ -16,6 +16,7 @@ from api.dashboard.rendering import render
 from api.errors import NEW_LINK, message_page
 from service.contracts.states import ComparisonState, TrialState
 from service.contracts.views import ComparisonView
+from service.domain.comparison_rows import Wanted
 from service.domain.errors import NotFound, ServiceError, Unauthenticated
 
 PAGE_SIZE = 50
@@ -56,7 +57,12 @@ def router() -> APIRouter:
 
 
 def comparisons(
-    request: Request, reading: Reading, state: str = "", q: str = "", cursor: str = ""
+    request: Request,
+    reading: Reading,
+    state: str = "",
+    q: str = "",
+    tag: str = "",
+    cursor: str = "",
 ) -> HTMLResponse:
     """The list of comparisons, newest first."""
     return render(
@@ -64,15 +70,22 @@ def comparisons(
         "comparisons.html",
         csrf=reading.csrf,
         states=[choice.value for choice in ComparisonState],
-        **_list(reading, state=state, text=q, cursor=cursor),
+        **_list(reading, state=state, text=q, tag=tag, cursor=cursor),
     )
 
 
 def comparisons_part(
-    request: Request, reading: Reading, state: str = "", q: str = "", cursor: str = ""
+    request: Request,
+    reading: Reading,
+    state: str = "",
+    q: str = "",
+    tag: str = "",
+    cursor: str = "",
 ) -> HTMLResponse:
     """The table alone, for the page to bring itself up to date."""
-    return render(request, "_list.html", **_list(reading, state=state, text=q, cursor=cursor))
+    return render(
+        request, "_list.html", **_list(reading, state=state, text=q, tag=tag, cursor=cursor)
+    )
 
 
 def comparison(request: Request, reading: Reading, comparison_id: str) -> HTMLResponse:
@@ -103,14 +116,16 @@ def _standing(reading: Reader, comparison_id: str) -> dict[str, Any]:
     }
 
 
-def _list(reading: Reader, *, state: str, text: str, cursor: str) -> dict[str, Any]:
+def _list(reading: Reader, *, state: str, text: str, tag: str, cursor: str) -> dict[str, Any]:
     chosen = ComparisonState(state) if state in set(ComparisonState) else None
-    found, following = _search(reading, chosen, text.strip().lower(), cursor or None)
-    filters = {"state": chosen or "", "q": text}
+    wanted = Wanted(states=(chosen,) if chosen else (), tags=(tag,) if tag else ())
+    found, following = _search(reading, wanted, text.strip().lower(), cursor or None)
+    filters = {"state": chosen or "", "q": text, "tag": tag}
     return {
         "items": found,
         "state": chosen or "",
         "q": text,
+        "tag": tag,
         "cursor": cursor,
         "first_href": _href(filters),
         "next_href": _href({**filters, "cursor": following}) if following else "",
@@ -118,12 +133,12 @@ def _list(reading: Reader, *, state: str, text: str, cursor: str) -> dict[str, A
 
 
 def _search(
-    reading: Reader, state: ComparisonState | None, text: str, cursor: str | None
+    reading: Reader, wanted: Wanted, text: str, cursor: str | None
 ) -> tuple[list[ComparisonView], str | None]:
     """A page's worth of comparisons with that text, and where the next page begins."""
     found: list[ComparisonView] = []
     for _ in range(LONGEST_SCAN):
-        page = reading.service.comparisons.page(limit=PAGE_SIZE, cursor=cursor, state=state)
+        page = reading.service.comparisons.page(limit=PAGE_SIZE, cursor=cursor, wanted=wanted)
         found += [view for view in page.items if text in _words(view)]
         cursor = page.next_cursor
         if cursor is None or len(found) >= PAGE_SIZE:
@@ -133,7 +148,7 @@ def _search(
 
 def _words(view: ComparisonView) -> str:
     return " ".join(
-        (view.id, view.name, *view.problems, *(entry.name for entry in view.contenders))
+        (view.id, view.name, *view.problems, *view.tags, *(one.name for one in view.contenders))
     ).lower()
 
 

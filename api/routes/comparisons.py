@@ -2,16 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from api.bodies import BodyDep
 from api.deps import IdempotencyKey, ServiceDep, Submitter, Viewer
 from api.pagination import Page
 from api.reference import problems, spec_body
+from service.contracts.labels import MOST_TAGS, Tag
 from service.contracts.states import ComparisonState
 from service.contracts.views import ComparisonPage, ComparisonView, Preview, StudyView
+from service.domain.comparison_rows import Wanted
 
 router = APIRouter(prefix="/v1", tags=["comparisons"])
+
+_TEXT = r"^[^\x00]*$"
+"""PostgreSQL takes no NUL in a text."""
 
 
 @router.post(
@@ -43,15 +48,32 @@ def preview(_: Viewer, service: ServiceDep, body: BodyDep) -> Preview:
     return service.comparisons.preview(body.document())
 
 
+def wanted(
+    state: Annotated[
+        list[ComparisonState] | None, Query(description="Those in one of these states.")
+    ] = None,
+    tag: Annotated[
+        list[Tag] | None, Query(max_length=MOST_TAGS, description="Those with all of these tags.")
+    ] = None,
+    owner: Annotated[
+        str | None,
+        Query(max_length=100, pattern=_TEXT, description="Those created with a key of this name."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        Query(max_length=200, pattern=_TEXT, description="Those with this text in their name."),
+    ] = None,
+) -> Wanted:
+    """Which comparisons a request asks for."""
+    return Wanted(tuple(state or ()), tuple(tag or ()), owner, name)
+
+
 @router.get("/comparisons", responses=problems(404))
 def page(
-    _: Viewer,
-    service: ServiceDep,
-    page: Page,
-    state: Annotated[ComparisonState | None, Query(description="Those in this state.")] = None,
+    _: Viewer, service: ServiceDep, page: Page, wanted: Annotated[Wanted, Depends(wanted)]
 ) -> ComparisonPage:
-    """Comparisons, newest first."""
-    return service.comparisons.page(limit=page.limit, cursor=page.cursor, state=state)
+    """Comparisons, newest first; `state` and `tag` may be given several times."""
+    return service.comparisons.page(limit=page.limit, cursor=page.cursor, wanted=wanted)
 
 
 @router.get("/comparisons/{comparison_id}", responses=problems(404))

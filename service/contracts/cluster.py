@@ -45,6 +45,8 @@ class QueueEntry(Contract):
     gpus: float
     since: datetime
     """When it was submitted or, where it waits, created."""
+    owner: str = ""
+    priority: int = 0
 
 
 class ClusterView(Contract):
@@ -65,7 +67,7 @@ class ClusterView(Contract):
     free_gpus: float | None
     running: tuple[QueueEntry, ...]
     waiting: tuple[QueueEntry, ...]
-    """The head of the queue, at most 200."""
+    """The head of the queue by priority and age, at most 200."""
     waiting_in_all: int
 
     @property

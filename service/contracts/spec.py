@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from service.contracts.base import Contract, Name, SettingValue
 from service.contracts.checkpointing import USUAL_CHECKPOINTS, CheckpointSpec
+from service.contracts.labels import Priority, Tags
 from service.contracts.schedule import Schedule
 from service.contracts.space import Space, grid_size
 from service.contracts.text import OneLine
@@ -128,6 +129,12 @@ class ComparisonSpec(Contract):
     the rehearsal and an evaluation must take less."""
     checkpoint: CheckpointSpec = USUAL_CHECKPOINTS
     """How often trials are saved, after every epoch by default, and whether the best is kept."""
+    priority: Priority = 0
+    """Higher goes first in the queue."""
+    tags: Tags = ()
+    """Short words to find it by."""
+    at_once: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Studies of it that may run at the same time; as many as there is room for by default."""
 
     @field_validator("problems", "contenders")
     @classmethod

@@ -65,6 +65,10 @@ class ComparisonView(Contract):
     verdict: str | None
     """The verdict's sentence, once the report is final."""
     spec: ComparisonSpec
+    owner: str = ""
+    """The name of the key that created it."""
+    priority: int = 0
+    tags: tuple[str, ...] = ()
 
 
 class ComparisonPage(Contract):

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from service.db.engine import WRITES
 from service.db.repositories.access import Keys, Requests
+from service.db.repositories.changes import Changes, Reports
 from service.db.repositories.cluster import ClusterSnapshot
-from service.db.repositories.comparisons import Changes, Comparisons, Reports
+from service.db.repositories.comparisons import Comparisons
 from service.db.repositories.deeds import Deeds
 from service.db.repositories.logs import Logs
 from service.db.repositories.points import Events, Points

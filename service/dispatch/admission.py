@@ -1,12 +1,14 @@
-"""Which queued studies may start now: first come, first served, finals alone on the cluster."""
+"""Which queued studies may start now: in the order of the queue, finals alone on the cluster."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.contracts.numbers import listed, size
 from service.contracts.states import StudyKind
+from service.domain.fairness import Fairness, Reason
 from service.domain.records import Capacity, StudyRecord
 
+FIRST_COME = Fairness()
 _ROUNDING = 1e-9
 
 
@@ -15,37 +17,41 @@ class Admission:
     """What to start, and why the others wait."""
 
     admitted: tuple[StudyRecord, ...]
-    waiting: tuple[tuple[StudyRecord, str], ...]
-    short: tuple[tuple[StudyRecord, str], ...]
+    waiting: tuple[Reason, ...]
+    short: tuple[Reason, ...]
     """Those that ask for more than there is, with what there is."""
 
 
 def admit(
-    queued: Sequence[StudyRecord], live: Sequence[StudyRecord], capacity: Capacity
+    queued: Sequence[StudyRecord],
+    live: Sequence[StudyRecord],
+    capacity: Capacity,
+    fairness: Fairness = FIRST_COME,
 ) -> Admission:
-    """Fill the cluster from the head of the queue.
+    """Fill the cluster from the head of the line.
 
     A tuning study takes as many ranks as its trials have, and at most all there is room for.
     Finals need the cluster for themselves, so that their times are comparable. A study that must
-    wait holds back those behind it, so that none starves; one that can never fit holds back nobody.
+    wait for room holds back those behind it, so that none starves; one that can never fit, or
+    that waits for a cap, holds back nobody.
 
     Args:
-        queued: The queue, first come first.
+        queued: The queue, oldest first.
         live: The studies that have the cluster now.
         capacity: What the cluster has.
+        fairness: Who goes before whom, and who may have how much.
     """
+    if not capacity.nodes:
+        reason = "waiting for the cluster to have a machine"
+        return Admission((), tuple((study, reason) for study in queued), ())
+    fitting = [study for study in queued if _fits(study, capacity)]
+    short = [(study, _too_big(study, capacity)) for study in queued if not _fits(study, capacity)]
+    line = fairness.line_up(fitting, live, lambda study: _weight(study, capacity))
     admitted: list[StudyRecord] = []
-    waiting: list[tuple[StudyRecord, str]] = []
-    short: list[tuple[StudyRecord, str]] = []
+    waiting = list(line.capped)
     running = list(live)
     held_back = ""
-    for study in queued:
-        if not capacity.nodes:
-            waiting.append((study, "waiting for the cluster to have a machine"))
-            continue
-        if _room(study, capacity) < study.fewest_workers:
-            short.append((study, _too_big(study, capacity)))
-            continue
+    for study in line.studies:
         held_back = held_back or _reason_to_wait(study, running, capacity)
         if held_back:
             waiting.append((study, held_back))
@@ -53,6 +59,23 @@ def admit(
             admitted.append(study)
             running.append(study)
     return Admission(tuple(admitted), tuple(waiting), tuple(short))
+
+
+def _fits(study: StudyRecord, capacity: Capacity) -> bool:
+    """Whether the study could run with the cluster for itself."""
+    return _room(study, capacity) >= study.fewest_workers
+
+
+def _weight(study: StudyRecord, capacity: Capacity) -> float:
+    """The share of the cluster that a study takes, of what it takes most of; finals take all."""
+    if study.kind is StudyKind.FINALS:
+        return 1.0
+    there = (capacity.cpus, capacity.gpus, capacity.memory)
+    return max(map(_share, _demand(study, capacity), there))
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
 
 
 def _reason_to_wait(study: StudyRecord, running: Sequence[StudyRecord], capacity: Capacity) -> str:

@@ -23,15 +23,15 @@ class CheckpointFolders:
         Raises:
             OSError: Where the storage is there but cannot be read.
         """
-        try:
-            entries = sorted(self.storage.iterdir())
-        except FileNotFoundError:
-            return ()
-        return tuple(
-            entry.name
-            for entry in entries
-            if is_comparison_id(entry.name) and entry.is_dir() and not entry.is_symlink()
-        )
+        return _comparisons_in(self.storage)
+
+    def kept(self) -> tuple[str, ...]:
+        """The ids of the comparisons of which best checkpoints stay.
+
+        Raises:
+            OSError: Where their folder is there but cannot be read.
+        """
+        return _comparisons_in(self.storage / KEPT)
 
     def keep_best(self, comparison_id: str, trial_ids: Iterable[str]) -> None:
         """Move the best checkpoints of trials to where they stay; what is not there is passed over.
@@ -52,9 +52,33 @@ class CheckpointFolders:
         Raises:
             OSError: Where something cannot be removed.
         """
-        if not is_comparison_id(comparison_id):
-            raise ValueError(f"{comparison_id!r} is no comparison's id")
-        try:
-            shutil.rmtree(self.storage / comparison_id)
-        except FileNotFoundError:
-            return
+        _remove(self.storage, comparison_id)
+
+    def remove_kept(self, comparison_id: str) -> None:
+        """Remove the best checkpoints of a comparison that stayed.
+
+        Raises:
+            OSError: Where something cannot be removed.
+        """
+        _remove(self.storage / KEPT, comparison_id)
+
+
+def _comparisons_in(folder: Path) -> tuple[str, ...]:
+    try:
+        entries = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return ()
+    return tuple(
+        entry.name
+        for entry in entries
+        if is_comparison_id(entry.name) and entry.is_dir() and not entry.is_symlink()
+    )
+
+
+def _remove(folder: Path, comparison_id: str) -> None:
+    if not is_comparison_id(comparison_id):
+        raise ValueError(f"{comparison_id!r} is no comparison's id")
+    try:
+        shutil.rmtree(folder / comparison_id)
+    except FileNotFoundError:
+        return

@@ -10,6 +10,7 @@ from service.dispatch.orders import Orders
 from service.dispatch.reconcile import Reconciler
 from service.dispatch.sweep import Sweeper
 from service.domain.errors import StorageUnavailable
+from service.domain.fairness import Fairness
 from service.domain.ports import Clock, JobRunner, RunnerUnreachable
 from service.domain.records import Capacity, Machine
 from service.log import about
@@ -38,6 +39,8 @@ class Dispatcher:
     sweeper: Sweeper
     orders: Orders
     clock: Clock
+    owner_studies: int | None = None
+    """Studies of one owner that may run at the same time."""
     monotonic: Callable[[], float] = time.monotonic
     _capacity: Capacity | None = None
     _measured: float = float("-inf")
@@ -122,7 +125,8 @@ class Dispatcher:
         The claim is stored before the job is submitted: after a crash in between, the reconciler
         submits the same job again.
         """
-        admission = admit(self.queue.queued(), self.queue.live(), capacity)
+        fairness = Fairness(self.queue.shares(), self.owner_studies, self.clock.now())
+        admission = admit(self.queue.queued(), self.queue.live(), capacity, fairness)
         for study, reason in admission.waiting:
             self.queue.waits(study, reason)
         settled = self.monotonic() - self._settling >= _SETTLED_AFTER

@@ -1,7 +1,7 @@
 """What a study's driver is started with: ids and a token, nothing that a person wrote."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from service.domain.ports import JobRequest
@@ -13,14 +13,16 @@ _TOKEN_LASTS = timedelta(days=30)
 
 def submission_id(study: StudyRecord) -> str:
     """The job's id: the same attempt is always the same job."""
-    return f"study-{study.id}-{study.attempt}"
+    return _submission_id(study.id, study.attempt)
 
 
-def submission_ids(study: StudyRecord) -> tuple[str, ...]:
-    """The ids of the jobs of all attempts so far."""
-    return tuple(
-        submission_id(replace(study, attempt=attempt)) for attempt in range(1, study.attempt + 1)
-    )
+def submission_ids(study_id: str, attempts: int) -> tuple[str, ...]:
+    """The ids of the jobs of all of a study's attempts so far."""
+    return tuple(_submission_id(study_id, attempt) for attempt in range(1, attempts + 1))
+
+
+def _submission_id(study_id: str, attempt: int) -> str:
+    return f"study-{study_id}-{attempt}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
-"""Removes the checkpoints of comparisons that have ended, once nobody can write them."""
+"""Removes the checkpoints of what has ended or was deleted, once nobody can write them."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from service.dispatch.orders import submission_ids
+from service.domain.comparison_rows import Deleted
 from service.domain.ports import Checkpoints, JobRunner, JobStatus
-from service.domain.records import StudyRecord
 from service.usecases.queue import Queue
 
 logger = logging.getLogger(__name__)
@@ -52,21 +52,34 @@ class Sweeper:
             return
         self._next = now + _EVERY
         try:
-            found = self.checkpoints.comparisons()
+            found, kept = self.checkpoints.comparisons(), self.checkpoints.kept()
         except OSError as error:
             self._tell("the storage", error)
             return
+        deleted = self.queue.deleted({*found, *kept})
         for comparison in found:
-            studies = self.queue.studies_of_ended(comparison)
-            if studies is None:
+            attempts = self._attempts(comparison, deleted)
+            if attempts is None:
                 continue
             self._next = now + _SOON
-            if self._all_over(studies):
+            if self._all_over(attempts):
                 self._remove(comparison)
+        for comparison in kept:
+            if comparison in deleted:
+                self._remove_kept(comparison)
 
-    def _all_over(self, studies: tuple[StudyRecord, ...]) -> bool:
+    def _attempts(
+        self, comparison: str, deleted: Mapping[str, Deleted]
+    ) -> Mapping[str, int] | None:
+        """Attempts by study of what ended or was deleted; None of what goes on or is unknown."""
+        if comparison in deleted:
+            return deleted[comparison].attempts
+        studies = self.queue.studies_of_ended(comparison)
+        return None if studies is None else {study.id: study.attempt for study in studies}
+
+    def _all_over(self, attempts: Mapping[str, int]) -> bool:
         """Whether no attempt runs any more, given-up ones on lost machines included."""
-        jobs = (job for study in studies for job in submission_ids(study))
+        jobs = (job for study, count in attempts.items() for job in submission_ids(study, count))
         return all(self.runner.status(job).status in _OVER for job in jobs)
 
     def _remove(self, comparison: str) -> None:
@@ -77,6 +90,14 @@ class Sweeper:
             self._tell(f"the checkpoints of {comparison}", error)
         else:
             logger.info("removed the checkpoints of %s, which has ended", comparison)
+
+    def _remove_kept(self, comparison: str) -> None:
+        try:
+            self.checkpoints.remove_kept(comparison)
+        except OSError as error:
+            self._tell(f"the kept checkpoints of {comparison}", error)
+        else:
+            logger.info("removed the kept checkpoints of %s, which was deleted", comparison)
 
     def _tell(self, what: str, error: OSError) -> None:
         """Say once what cannot be cleared; every look tries it again."""

@@ -85,7 +85,11 @@ class SpendingRows(Protocol):
         ...
 
     def worker_seconds(self, key_id: str, *, since: datetime) -> float:
-        """What the key's trials cost that began since then."""
+        """What the key's trials cost that began since then, those included that were deleted."""
+        ...
+
+    def of(self, comparison_id: str, *, since: datetime) -> float:
+        """What a comparison's trials cost that began since then."""
         ...
 
 

@@ -8,13 +8,12 @@ from enum import StrEnum
 from typing import Protocol
 
 from service.domain.access_rows import DeedRows, KeyRows, SpendingRows
+from service.domain.comparison_rows import ChangeRows, ComparisonRows
 from service.domain.log_rows import LogRows
 from service.domain.records import Capacity
 from service.domain.retention import RetentionRows
 from service.domain.rows import (
-    ChangeRows,
     ClusterRows,
-    ComparisonRows,
     EventRows,
     PointRows,
     ReportRows,
@@ -189,6 +188,14 @@ class Checkpoints(Protocol):
 
     def remove(self, comparison_id: str) -> None:
         """Remove a comparison's; where there are none, nothing happens."""
+        ...
+
+    def kept(self) -> tuple[str, ...]:
+        """The ids of the comparisons of which some were put where they stay."""
+        ...
+
+    def remove_kept(self, comparison_id: str) -> None:
+        """Remove those of a comparison that were put there."""
         ...
 
 

@@ -7,22 +7,18 @@ from typing import Protocol
 
 from service.contracts.base import SettingValue
 from service.contracts.events import Environment, MetricPoint
-from service.contracts.plan import Point, Seeds
+from service.contracts.plan import Point
 from service.contracts.report import Report
-from service.contracts.spec import ComparisonSpec
 from service.contracts.start import StudyStart
 from service.contracts.states import (
-    ComparisonState,
     FailureKind,
     StudyKind,
     StudyState,
     TrialState,
 )
 from service.contracts.usage import Usage
-from service.contracts.views import ChangeEvent
 from service.domain.records import (
     Capacity,
-    ComparisonRecord,
     NewTrial,
     StudyRecord,
     StudyTally,
@@ -30,55 +26,6 @@ from service.domain.records import (
     TrialRecord,
     TrialTally,
 )
-
-
-class ComparisonRows(Protocol):
-    """The stored comparisons."""
-
-    def add(self, record: ComparisonRecord) -> None:
-        """Store a new comparison."""
-        ...
-
-    def get(self, comparison_id: str) -> ComparisonRecord | None:
-        """The comparison of that id, if there is one."""
-        ...
-
-    def lock(self, comparison_id: str, *, wait: bool = True) -> ComparisonRecord | None:
-        """The comparison, held until the unit of work ends; writers go through here first.
-
-        Args:
-            comparison_id: Which.
-            wait: Without, a comparison that someone else holds is None.
-        """
-        ...
-
-    def page(
-        self, limit: int, *, before: str | None, state: ComparisonState | None
-    ) -> tuple[ComparisonRecord, ...]:
-        """Some comparisons, newest first, from the one after ``before`` on."""
-        ...
-
-    def live(self) -> tuple[tuple[str, int], ...]:
-        """Id and last change of the comparisons that have not ended, oldest first."""
-        ...
-
-    def set_state(
-        self, comparison_id: str, state: ComparisonState, *, reason: str, at: datetime
-    ) -> None:
-        """Write a state that the state table allows."""
-        ...
-
-    def set_plan(self, comparison_id: str, spec: ComparisonSpec, seeds: Seeds) -> None:
-        """Write what the comparison is since it was extended."""
-        ...
-
-    def set_cancelled(self, comparison_id: str, contenders: Sequence[str]) -> None:
-        """Write which contenders were cancelled."""
-        ...
-
-    def set_verdict(self, comparison_id: str, verdict: str | None) -> None:
-        """Write the verdict's sentence, or that there is none yet."""
-        ...
 
 
 class StudyRows(Protocol):
@@ -246,18 +193,6 @@ class EventRows(Protocol):
 
     def first(self, trial_key: int, attempt: int, number: int) -> bool:
         """Note an event; False where it was noted before."""
-        ...
-
-
-class ChangeRows(Protocol):
-    """The changes of state: the audit trail, and what live pages hear."""
-
-    def append(self, comparison_id: str, changes: Sequence[ChangeEvent]) -> None:
-        """Store changes under the comparison's next numbers, whatever numbers they carry."""
-        ...
-
-    def after(self, comparison_id: str, number: int, *, limit: int) -> tuple[ChangeEvent, ...]:
-        """The changes with higher numbers, in order."""
         ...
 
 

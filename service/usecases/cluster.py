@@ -1,10 +1,11 @@
 """The cluster and the queue as people see them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from service.contracts.cluster import ClusterView, NodeView, QueueEntry
+from service.domain.fairness import Share
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import Capacity, Node, StudyRecord
 
@@ -23,9 +24,12 @@ class Cluster:
         """The dispatcher's latest snapshot with its age, what runs, and what waits and why."""
         with self.units.read() as unit:
             capacity = unit.cluster.get()
-            queued = unit.studies.queued()
-            running = _entries(unit, unit.studies.live())
-            waiting = _entries(unit, queued[:_SHOWN])
+            shares = unit.comparisons.shares()
+            queued = sorted(
+                unit.studies.queued(), key=lambda study: -_share(shares, study).priority
+            )
+            running = _entries(unit, unit.studies.live(), shares)
+            waiting = _entries(unit, queued[:_SHOWN], shares)
         age = self.clock.now() - capacity.at if capacity else None
         found = capacity or Capacity(
             at=self.clock.now(), reachable=False, message="no dispatcher has looked at it yet"
@@ -46,7 +50,9 @@ class Cluster:
         )
 
 
-def _entries(unit: UnitOfWork, studies: Sequence[StudyRecord]) -> tuple[QueueEntry, ...]:
+def _entries(
+    unit: UnitOfWork, studies: Sequence[StudyRecord], shares: Mapping[str, Share]
+) -> tuple[QueueEntry, ...]:
     names: dict[str, str] = {}
     for identity in {study.comparison_id for study in studies}:
         comparison = unit.comparisons.get(identity)
@@ -68,9 +74,15 @@ def _entries(unit: UnitOfWork, studies: Sequence[StudyRecord]) -> tuple[QueueEnt
             cpus=study.cpus,
             gpus=study.gpus,
             since=study.submitted_at or study.created_at,
+            owner=_share(shares, study).owner,
+            priority=_share(shares, study).priority,
         )
         for study in studies
     )
+
+
+def _share(shares: Mapping[str, Share], study: StudyRecord) -> Share:
+    return shares.get(study.comparison_id, Share())
 
 
 def _node(node: Node) -> NodeView:

@@ -15,7 +15,9 @@ from service.contracts.views import (
     StudyView,
 )
 from service.domain import ids, planning, previews
+from service.domain.comparison_rows import EVERY, Wanted
 from service.domain.errors import IdempotencyMismatch, NotFound
+from service.domain.merging import merged
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import Actor, ComparisonRecord
 from service.domain.rows import RememberedRequest
@@ -62,6 +64,32 @@ class Comparisons:
                 return self._view(unit, request.comparison_id)
         return self._created_before(request, actor, idempotency_key)
 
+    def clone(
+        self,
+        comparison_id: str,
+        changes: object = None,
+        *,
+        actor: Actor,
+        idempotency_key: str | None = None,
+    ) -> ComparisonView:
+        """Queue the spec of a comparison once more, as one of the asker's own.
+
+        Args:
+            comparison_id: Whose spec.
+            changes: A JSON merge patch of it; None changes nothing.
+            actor: As for `create`.
+            idempotency_key: As for `create`.
+
+        Raises:
+            NotFound: Where there is no such comparison.
+            InvalidSpec: Where the changed spec cannot be run.
+            IdempotencyMismatch: Where the key was used for another document.
+        """
+        with self.units.read() as unit:
+            spec = _found(unit, comparison_id).spec
+        document = merged(spec.model_dump(mode="json", exclude_none=True), changes or {})
+        return self.create(document, actor=actor, idempotency_key=idempotency_key)
+
     def preview(self, document: object) -> Preview:
         """What a spec would run.
 
@@ -75,14 +103,14 @@ class Comparisons:
         *,
         limit: int = 50,
         cursor: str | None = None,
-        state: ComparisonState | None = None,
+        wanted: Wanted = EVERY,
     ) -> ComparisonPage:
         """Some comparisons, newest first.
 
         Args:
             limit: How many at most.
             cursor: The ``next_cursor`` of the page before.
-            state: Those in this state alone.
+            wanted: Which ones.
 
         Raises:
             NotFound: Where the cursor names no comparison.
@@ -90,7 +118,7 @@ class Comparisons:
         with self.units.read() as unit:
             if cursor is not None:
                 _found(unit, cursor)
-            records = unit.comparisons.page(limit + 1, before=cursor, state=state)
+            records = unit.comparisons.page(limit + 1, before=cursor, wanted=wanted)
             views = comparison_views(unit, records[:limit], now=self.clock.now())
         more = len(records) > limit
         return ComparisonPage(items=views, next_cursor=views[-1].id if more else None)

@@ -1,6 +1,6 @@
 """The dispatcher's side: the queue, its claims, and the closing of what was lost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from service.contracts.checkpointing import Keep
@@ -12,6 +12,8 @@ from service.contracts.states import (
     StudyKind,
     StudyState,
 )
+from service.domain.comparison_rows import Deleted
+from service.domain.fairness import Share
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import Capacity, ComparisonRecord, StudyRecord
 from service.usecases import endings
@@ -31,9 +33,14 @@ class Queue:
     limits: AttemptLimits
 
     def queued(self) -> tuple[StudyRecord, ...]:
-        """The studies that wait, in the order in which they are to be run."""
+        """The studies that wait, oldest comparison first, then by number."""
         with self.units.read() as unit:
             return unit.studies.queued()
+
+    def shares(self) -> Mapping[str, Share]:
+        """What each comparison that has not ended may ask of the queue, by its id."""
+        with self.units.read() as unit:
+            return unit.comparisons.shares()
 
     def live(self) -> tuple[StudyRecord, ...]:
         """The studies that a driver may be running, or is to be ended for."""
@@ -54,6 +61,11 @@ class Queue:
             studies = unit.studies.of(comparison_id)
         ended = all(study.state in ENDED_STUDIES for study in studies)
         return studies if ended else None
+
+    def deleted(self, comparison_ids: Collection[str]) -> Mapping[str, Deleted]:
+        """Those of these comparisons that were deleted, by id."""
+        with self.units.read() as unit:
+            return unit.comparisons.deleted(comparison_ids)
 
     def kept_finals(self, comparison_id: str) -> tuple[str, ...]:
         """The trials whose best checkpoints outlive a comparison; none where it did not ask."""

@@ -60,7 +60,7 @@ class Quotas:
             )
 
     def _of(self, unit: UnitOfWork, key_id: str) -> tuple[QuotaView, QuotaView]:
-        begin, end = _month(self.clock.now())
+        begin, end = month_of(self.clock.now())
         allowed = self._allowed(unit.keys.get(key_id))
         return (
             QuotaView(used=unit.spending.comparisons(key_id), limit=allowed.comparisons),
@@ -86,7 +86,7 @@ def _is_used_up(quota: QuotaView) -> bool:
     return quota.limit is not None and quota.used >= quota.limit
 
 
-def _month(now: datetime) -> tuple[datetime, datetime]:
+def month_of(now: datetime) -> tuple[datetime, datetime]:
     """The beginning and the end of the month."""
     begin = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     later = begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)

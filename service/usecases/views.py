@@ -88,6 +88,9 @@ def _comparison_view(
         last_heartbeat=around.last_heartbeat,
         verdict=comparison.verdict,
         spec=spec,
+        owner=comparison.owner,
+        priority=spec.priority,
+        tags=spec.tags,
     )
 
 

@@ -44,3 +44,8 @@ export async function post(url, body) {
   const response = await request(url, { method: "POST", headers, body: body && JSON.stringify(body) });
   return response.json();
 }
+
+/** Removes what is at an address. */
+export async function remove(url) {
+  await request(url, { method: "DELETE", headers: { "X-CSRF-Token": csrf, Accept: "application/json" } });
+}

@@ -6,6 +6,7 @@ import { markSettled, markTrouble, markUpdated, startClock } from "./clock.js";
 import { Curves } from "./curves.js";
 import { listen } from "./live.js";
 import { Log } from "./log.js";
+import { startManaging } from "./manage.js";
 import { rememberParts, swapParts } from "./parts.js";
 import { SeriesStore } from "./series.js";
 import { showSteering, startSteering } from "./steer.js";
@@ -131,6 +132,7 @@ async function start() {
   };
   startCancel(id, refresh);
   startSteering(id, refresh);
+  startManaging(id);
   showSteering(page.dataset);
   const live = page.dataset.live === "true";
   if (live) goLive();

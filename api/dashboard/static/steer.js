@@ -5,6 +5,7 @@ import { announce, write } from "./words.js";
 
 const PAUSABLE = ["queued", "running"];
 const EXTENSIBLE = ["queued", "running", "finished"];
+const ENDED = ["finished", "failed", "cancelled"];
 
 /** Where the service is told what to do with a comparison, one of its contenders or one of its trials. */
 export function pathOf(comparison, { contender, trial }) {
@@ -41,6 +42,7 @@ export function showSteering({ state, paused }) {
     pause: PAUSABLE.includes(state),
     resume: state === "paused" || (state === "running" && Number(paused) > 0),
     extend: EXTENSIBLE.includes(state),
+    delete: ENDED.includes(state),
   };
   for (const [name, shown] of Object.entries(fits)) {
     const button = document.querySelector(`.actions [data-steer="${name}"]`);

@@ -3,7 +3,13 @@
 from service.db.models.access import AccessDeed, ApiKey, LoginToken, Request, Session
 from service.db.models.base import Base
 from service.db.models.cluster import Cluster
-from service.db.models.comparisons import Change, Comparison, FinalReport
+from service.db.models.comparisons import (
+    Change,
+    Comparison,
+    ComparisonTag,
+    DeletedComparison,
+    FinalReport,
+)
 from service.db.models.logs import LogChunk
 from service.db.models.studies import Study
 from service.db.models.trials import LifecycleEvent, Point, Trial
@@ -15,6 +21,8 @@ __all__ = [
     "Change",
     "Cluster",
     "Comparison",
+    "ComparisonTag",
+    "DeletedComparison",
     "FinalReport",
     "LifecycleEvent",
     "LogChunk",

@@ -32,6 +32,35 @@ class Comparison(Base):
     spec: Mapped[dict[str, Any]]
     seeds: Mapped[dict[str, Any]]
     cancelled: Mapped[list[str]] = mapped_column(server_default="[]")
+    priority: Mapped[int] = mapped_column(server_default="0")
+    at_once: Mapped[int | None]
+
+    __table_args__ = (Index(None, "owner", "key"),)
+
+
+class ComparisonTag(Base):
+    """A tag of a comparison: its spec holds it too, this finds it."""
+
+    __tablename__ = "comparison_tags"
+
+    tag: Mapped[str] = mapped_column(String(32), primary_key=True)
+    comparison_key: Mapped[int] = mapped_column(
+        ForeignKey("comparisons.key", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class DeletedComparison(Base):
+    """What is remembered of a comparison that was deleted."""
+
+    __tablename__ = "deleted_comparisons"
+
+    comparison_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    owner_key: Mapped[str] = mapped_column(String(16))
+    deleted_at: Mapped[datetime]
+    worker_seconds: Mapped[float]
+    attempts: Mapped[dict[str, Any]]
+
+    __table_args__ = (Index(None, "owner_key", "deleted_at"),)
 
     __table_args__ = (Index(None, "owner_key", "state"),)
 

@@ -1,18 +1,18 @@
-"""Queries on comparisons, their changes and their reports."""
+"""Queries on comparisons: lists, locks, labels and what is left of deleted ones."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ScalarSelect, Select, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.contracts.plan import Seeds
-from service.contracts.report import Report
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import ENDED_COMPARISONS, ComparisonState
-from service.contracts.views import ChangeEvent
-from service.db.models import Change, Comparison, FinalReport
+from service.db.models import Comparison, ComparisonTag, DeletedComparison
+from service.domain.comparison_rows import Deleted, Wanted
+from service.domain.fairness import Share
 from service.domain.records import ComparisonRecord
 
 
@@ -40,8 +40,11 @@ class Comparisons:
                 spec=record.spec.model_dump(mode="json"),
                 seeds=record.seeds.model_dump(mode="json"),
                 cancelled=list(record.cancelled),
+                priority=record.spec.priority,
+                at_once=record.spec.at_once,
             )
         )
+        self._tag(record.id, record.spec.tags)
 
     def get(self, comparison_id: str) -> ComparisonRecord | None:
         """The comparison of that id, if there is one."""
@@ -60,15 +63,12 @@ class Comparisons:
         return _record(row) if row else None
 
     def page(
-        self, limit: int, *, before: str | None, state: ComparisonState | None
+        self, limit: int, *, before: str | None, wanted: Wanted
     ) -> tuple[ComparisonRecord, ...]:
         """Some comparisons, newest first, from the one after ``before`` on."""
-        query = select(Comparison).order_by(Comparison.key.desc()).limit(limit)
+        query = _fitting(wanted).order_by(Comparison.key.desc()).limit(limit)
         if before is not None:
-            edge = select(Comparison.key).where(Comparison.id == before).scalar_subquery()
-            query = query.where(Comparison.key < edge)
-        if state is not None:
-            query = query.where(Comparison.state == state)
+            query = query.where(Comparison.key < _key_of(before))
         return tuple(_record(row) for row in self.session.scalars(query))
 
     def live(self) -> tuple[tuple[str, int], ...]:
@@ -79,6 +79,43 @@ class Comparisons:
             .order_by(Comparison.key)
         )
         return tuple((identity, change) for identity, change in self.session.execute(query))
+
+    def shares(self) -> Mapping[str, Share]:
+        """What each comparison that has not ended may ask of the queue, by its id."""
+        query = select(
+            Comparison.id, Comparison.owner, Comparison.priority, Comparison.at_once
+        ).where(Comparison.state.not_in(ENDED_COMPARISONS))
+        return {
+            row.id: Share(row.owner, row.priority, row.at_once)
+            for row in self.session.execute(query)
+        }
+
+    def set_labels(self, comparison_id: str, spec: ComparisonSpec) -> None:
+        """Write a spec of another name, priority or tags."""
+        values: dict[str, object] = {
+            "name": spec.name,
+            "priority": spec.priority,
+            "spec": spec.model_dump(mode="json"),
+        }
+        self._update(comparison_id, values)
+        self.session.execute(
+            delete(ComparisonTag).where(ComparisonTag.comparison_key == _key_of(comparison_id))
+        )
+        self._tag(comparison_id, spec.tags)
+
+    def delete(self, deleted: Deleted) -> None:
+        """Remove a comparison with all that belongs to it, and remember that."""
+        self.session.execute(delete(Comparison).where(Comparison.id == deleted.comparison_id))
+        self.session.execute(insert(DeletedComparison).values(**asdict(deleted)))
+
+    def deleted(self, comparison_ids: Collection[str]) -> Mapping[str, Deleted]:
+        """Those of these comparisons that were deleted, by id."""
+        query = select(DeletedComparison).where(DeletedComparison.comparison_id.in_(comparison_ids))
+        columns = Deleted.__dataclass_fields__
+        return {
+            row.comparison_id: Deleted(**{column: getattr(row, column) for column in columns})
+            for row in self.session.scalars(query)
+        }
 
     def set_state(
         self, comparison_id: str, state: ComparisonState, *, reason: str, at: datetime
@@ -106,77 +143,34 @@ class Comparisons:
         """Write the verdict's sentence, or that there is none yet."""
         self._update(comparison_id, {"verdict": verdict})
 
+    def _tag(self, comparison_id: str, tags: Sequence[str]) -> None:
+        if tags:
+            rows = [{"tag": tag, "comparison_key": _key_of(comparison_id)} for tag in tags]
+            self.session.execute(insert(ComparisonTag).values(rows))
+
     def _update(self, comparison_id: str, values: dict[str, object]) -> None:
         self.session.execute(
             update(Comparison).where(Comparison.id == comparison_id).values(**values)
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """The changes of state, numbered within each comparison."""
-
-    session: Session
-
-    def append(self, comparison_id: str, changes: Sequence[ChangeEvent]) -> None:
-        """Store changes under the comparison's next numbers, whatever numbers they carry."""
-        if not changes:
-            return
-        last = self.session.execute(
-            update(Comparison)
-            .where(Comparison.id == comparison_id)
-            .values(last_change=Comparison.last_change + len(changes))
-            .returning(Comparison.last_change)
-        ).scalar_one()
-        first = last - len(changes) + 1
-        rows = [
-            {**change.model_dump(), "comparison_id": comparison_id, "number": first + offset}
-            for offset, change in enumerate(changes)
-        ]
-        self.session.execute(insert(Change), rows)
-
-    def after(self, comparison_id: str, number: int, *, limit: int) -> tuple[ChangeEvent, ...]:
-        """The changes with higher numbers, in order."""
-        query = (
-            select(Change)
-            .where(Change.comparison_id == comparison_id, Change.number > number)
-            .order_by(Change.number)
-            .limit(limit)
-        )
-        return tuple(
-            ChangeEvent(
-                number=row.number,
-                at=row.at,
-                subject=row.subject,
-                subject_id=row.subject_id,
-                before=row.before,
-                after=row.after,
-                actor=row.actor,
-                reason=row.reason,
-            )
-            for row in self.session.scalars(query)
-        )
+def _key_of(comparison_id: str) -> ScalarSelect[int]:
+    return select(Comparison.key).where(Comparison.id == comparison_id).scalar_subquery()
 
 
-@dataclass(frozen=True, slots=True)
-class Reports:
-    """The final reports."""
-
-    session: Session
-
-    def get(self, comparison_id: str) -> Report | None:
-        """The latest final report of a comparison, once there is one."""
-        row = self.session.get(FinalReport, comparison_id)
-        return Report.model_validate(row.body) if row else None
-
-    def put(self, report: Report) -> None:
-        """Store a final report, in the place of one from before an extension."""
-        row = FinalReport(
-            comparison_id=report.comparison_id,
-            created_at=report.generated_at,
-            body=report.model_dump(mode="json"),
-        )
-        self.session.merge(row)
+def _fitting(wanted: Wanted) -> Select[Comparison]:
+    """The comparisons that all of it holds for."""
+    query = select(Comparison)
+    if wanted.states:
+        query = query.where(Comparison.state.in_(wanted.states))
+    for tag in wanted.tags:
+        tagged = select(ComparisonTag.comparison_key).where(ComparisonTag.tag == tag)
+        query = query.where(Comparison.key.in_(tagged))
+    if wanted.owner is not None:
+        query = query.where(Comparison.owner == wanted.owner)
+    if wanted.name is not None:
+        query = query.where(Comparison.name.icontains(wanted.name, autoescape=True))
+    return query
 
 
 def _record(row: Comparison) -> ComparisonRecord:

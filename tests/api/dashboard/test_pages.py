@@ -17,6 +17,7 @@ from service.bootstrap import Service
 from service.contracts.report import Report
 from service.contracts.states import ComparisonState
 from service.contracts.views import ComparisonPage, ComparisonView, StudyView
+from service.domain.comparison_rows import EVERY, Wanted
 from service.domain.errors import Unauthenticated
 from tests.support.example_comparison import Example, example, lookup
 
@@ -28,9 +29,14 @@ class ShownComparisons:
     examples: Sequence[Example]
 
     def page(
-        self, *, limit: int = 50, cursor: str | None = None, state: ComparisonState | None = None
+        self, *, limit: int = 50, cursor: str | None = None, wanted: Wanted = EVERY
     ) -> ComparisonPage:
-        views = [one.view for one in self.examples if state in {None, one.view.state}]
+        views = [
+            one.view
+            for one in self.examples
+            if not wanted.states or one.view.state in wanted.states
+            if set(wanted.tags) <= set(one.view.tags)
+        ]
         start = int(cursor or 0)
         end = start + limit
         following = str(end) if end < len(views) else None

@@ -1,58 +1,13 @@
 """Which studies start: laws that hold for every queue, then the cases that matter here."""
 
-from datetime import UTC, datetime
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.contracts.states import StudyKind, StudyState
+from service.contracts.states import StudyKind
 from service.dispatch.admission import admit
-from service.domain.records import Capacity, Node, StudyRecord
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def a_study(
-    number: int,
-    *,
-    kind: StudyKind = StudyKind.TUNING,
-    trials: int = 8,
-    cpus: float = 1,
-    gpus: float = 0,
-    workers: tuple[int, int] = (1, 1),
-    memory: int = 0,
-) -> StudyRecord:
-    return StudyRecord(
-        id=f"a-s{number}",
-        comparison_id="a",
-        number=number,
-        kind=kind,
-        problem="p",
-        contender=None,
-        state=StudyState.QUEUED,
-        reason="",
-        attempt=0,
-        fruitless=0,
-        excused=0,
-        reached=0,
-        trials=trials,
-        cpus=cpus,
-        gpus=gpus,
-        fewest_workers=workers[0],
-        most_workers=workers[1],
-        created_at=NOW,
-        submitted_at=None,
-        last_heartbeat=None,
-        started_at=None,
-        ended_at=None,
-        memory=memory,
-    )
-
-
-def a_cluster(*cpus: float, gpus: float = 0, memory: float = 0) -> Capacity:
-    nodes = tuple(Node(each, gpus, memory=memory) for each in cpus)
-    return Capacity(at=NOW, reachable=True, nodes=nodes)
-
+from service.domain.fairness import Fairness, Share
+from service.domain.records import Capacity, StudyRecord
+from tests.support.queues import a_cluster, a_study
 
 STUDIES = st.lists(
     st.builds(
@@ -176,3 +131,21 @@ def test_an_elastic_trial_starts_with_what_there_is() -> None:
     assert len(admit(elastic, [], a_cluster(2)).admitted) == 1
     assert len(admit(elastic, [], a_cluster(8)).admitted) == 2
     assert not admit([a_study(0, workers=(3, 4))], [], a_cluster(2)).admitted
+
+
+def test_who_waits_for_a_cap_holds_back_nobody() -> None:
+    fairness = Fairness({"a": Share("ada", at_once=1), "b": Share("ada")})
+    queue = [a_study(number, trials=1) for number in range(2)]
+    queue.append(a_study(0, comparison="b", trials=1))
+    admission = admit(queue, [], a_cluster(4), fairness)
+    assert [study.id for study in admission.admitted] == ["a-s0", "b-s0"]
+    assert [(study.id, reason) for study, reason in admission.waiting] == [
+        ("a-s1", "waiting for others of its comparison: at most 1 at once")
+    ]
+
+
+def test_what_fits_nowhere_counts_for_nothing() -> None:
+    fairness = Fairness({"a": Share("ada"), "b": Share("ada"), "c": Share("bob")}, owner_studies=1)
+    queue = [a_study(0, cpus=9), *(a_study(0, comparison=name, trials=1) for name in "bc")]
+    admission = admit(queue, [], a_cluster(4), fairness)
+    assert [study.id for study in admission.admitted] == ["b-s0", "c-s0"]

@@ -6,10 +6,12 @@ from contextlib import closing
 import pytest
 from sqlalchemy import event
 
+from service.contracts.edit import Edit
 from service.contracts.events import TrialPoint
 from service.contracts.states import ComparisonState, FailureKind, TrialState
 from service.domain.errors import StorageUnavailable
 from service.domain.ports import Job, JobStatus, RunnerUnreachable
+from service.domain.records import Node
 from tests.support.control_plane import PERSON, ControlPlane, FakeCluster, point
 
 
@@ -27,6 +29,26 @@ def test_two_cpus_run_one_study_at_a_time_and_the_next_at_once(plane: ControlPla
     plane.driver().run()
     plane.tick()
     assert jobs(plane) == ["s0-1", "s1-1", "s2-1"], "the finals follow in the same look"
+
+
+def test_an_edit_of_the_priority_decides_who_is_next(plane: ControlPlane) -> None:
+    first, second = plane.submit(), plane.submit()
+    plane.service.control.edit(second, Edit(priority=1), actor=PERSON)
+    plane.tick()
+    assert plane.states(first)[0] == "queued"
+    assert plane.states(second)[0] == "submitted"
+
+
+def test_who_waits_for_a_cap_says_so(plane: ControlPlane) -> None:
+    plane.cluster.nodes = (Node(cpus=64, gpus=0),)
+    comparison_id = plane.submit(at_once=1)
+    plane.tick()
+    assert jobs(plane) == ["s0-1"]
+    waiting = plane.service.comparisons.studies(comparison_id)[1]
+    assert waiting.reason == "waiting for others of its comparison: at most 1 at once"
+    plane.driver().run()
+    plane.tick()
+    assert jobs(plane) == ["s0-1", "s1-1"]
 
 
 def test_a_crash_between_claim_and_submission_costs_nothing(plane: ControlPlane) -> None:

@@ -69,6 +69,24 @@ def test_the_best_checkpoints_of_finals_stay_where_the_spec_says_so(plane: Contr
     assert {path.read_text() for path in kept} == {"finals"}
 
 
+def test_of_a_deleted_comparison_nothing_stays(plane: ControlPlane) -> None:
+    comparison_id = alone(plane)
+    finish(plane, comparison_id)
+    folder = a_checkpoint(plane, comparison_id)
+    kept = folder.parent / "best" / comparison_id
+    other = folder.parent / "best" / new_comparison_id()
+    for stays in (kept, other):
+        stays.mkdir(parents=True)
+    plane.service.control.delete(comparison_id, actor=PERSON)
+    plane.wait(11)
+    assert not kept.exists()
+    assert folder.exists(), "a driver that has told its end still runs"
+    end_jobs(plane)
+    plane.wait(11)
+    assert not folder.exists()
+    assert other.exists(), "nobody deleted that one here"
+
+
 def test_a_live_comparison_keeps_its_checkpoints(plane: ControlPlane) -> None:
     comparison_id = alone(plane)
     folder = a_checkpoint(plane, comparison_id)

@@ -13,6 +13,7 @@ from service.contracts.events import TrialPoint
 from service.contracts.metrics import Metric
 from service.contracts.report import Report
 from service.contracts.states import ComparisonState
+from service.domain.comparison_rows import Wanted
 from service.domain.errors import Forbidden, IdempotencyMismatch, InvalidSpec, NotFound
 from service.domain.ports import Clock
 from service.domain.records import Role
@@ -102,7 +103,7 @@ def test_pages_hold_every_comparison_once_newest_first(plane_on_both: ControlPla
             break
     assert seen == made[::-1]
     plane_on_both.service.control.cancel(made[2], actor=PERSON)
-    cancelled = comparisons.page(state=ComparisonState.CANCELLED)
+    cancelled = comparisons.page(wanted=Wanted(states=(ComparisonState.CANCELLED,)))
     assert [view.id for view in cancelled.items] == [made[2]]
     with pytest.raises(NotFound):
         comparisons.page(cursor="nowhere")
