@@ -30,6 +30,7 @@ from api.routes import (
     metrics,
     results,
     studies,
+    webhooks,
 )
 from api.routes import reference as reference_route
 from service.bootstrap import Service
@@ -46,6 +47,7 @@ RESOURCES = (
     cluster,
     login,
     access,
+    webhooks,
     health,
     metrics,
     reference_route,

@@ -19,6 +19,7 @@ from service.contracts.logs import LogBatch
 from service.contracts.problem import Problem
 from service.contracts.spec import ComparisonSpec
 from service.contracts.views import ChangeEvent, PointsAnnouncement
+from service.contracts.webhooks import NewWebhook, Notice
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SHOWN = ("demo.yaml", "grid.yaml")
@@ -50,6 +51,8 @@ _IN_BODIES: tuple[type[Contract], ...] = (
     Heartbeat,
     KeyRequest,
     LogBatch,
+    NewWebhook,
+    Notice,
     Problem,
     ChangeEvent,
     PointsAnnouncement,

@@ -1,7 +1,7 @@
 """The composition root: puts the use cases on a database, and the dispatcher on Ray."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +15,17 @@ from service.db.engine import open_engine
 from service.db.errors import SchemaMismatch
 from service.db.migrate import check_revision
 from service.db.unit_of_work import SqlUnits
+from service.dispatch.addresses import Reachable
 from service.dispatch.checkpoints import CheckpointFolders
+from service.dispatch.courier import Courier, on_its_rounds
+from service.dispatch.leading import Leader
 from service.dispatch.loop import Dispatcher
 from service.dispatch.orders import Orders
 from service.dispatch.ray_jobs import RayJobs, ray_client
 from service.dispatch.reconcile import Patience, Reconciler
 from service.dispatch.sweep import Sweeper
 from service.dispatch.web import HttpWeb
+from service.domain.errors import StorageUnavailable
 from service.domain.ports import Clock, Units
 from service.domain.results import ComparisonResults
 from service.settings import Settings
@@ -40,6 +44,7 @@ from service.usecases.reports import Reports
 from service.usecases.standing import Watch
 from service.usecases.studies import Studies
 from service.usecases.trials import Trials
+from service.usecases.webhooks import Webhooks
 
 __all__ = ["SchemaMismatch", "Service", "assemble", "build", "dispatching"]
 
@@ -70,6 +75,7 @@ class Service:
     logs: Logs
     watch: Watch
     pruning: Pruning
+    webhooks: Webhooks
     queue: Queue
     progress: Progress
     engine: Engine
@@ -120,6 +126,7 @@ def assemble(
         logs=Logs(units),
         watch=Watch(units, time),
         pruning=Pruning(units, time),
+        webhooks=Webhooks(units, time, settings.signing_secret()),
         queue=Queue(units, time, limits),
         progress=progress,
         engine=engine,
@@ -135,7 +142,7 @@ def score_results(results: ComparisonResults, catalogue: Catalogue, now: datetim
 
 @contextmanager
 def dispatching(service: Service) -> Iterator[Dispatcher]:
-    """The dispatcher on the cluster that the settings name, with its connections."""
+    """The dispatcher on the cluster that the settings name, and the courier beside it."""
     settings = service.settings
     patience = Patience(heartbeat=settings.heartbeat_limit, start=settings.start_limit)
     orders = Orders(
@@ -145,7 +152,14 @@ def dispatching(service: Service) -> Iterator[Dispatcher]:
         secret=settings.signing_secret(),
     )
     web_client = httpx.Client(base_url=settings.web_url, timeout=2.0, trust_env=False)
-    with ray_client(settings.ray_url, settings.ray_token()) as ray, web_client:
+    leader = Leader(service.queue)
+    courier = Courier(service.webhooks, Reachable(settings.allowed_networks))
+    with (
+        ray_client(settings.ray_url, settings.ray_token()) as ray,
+        web_client,
+        _led(leader),
+        on_its_rounds(courier),
+    ):
         runner = RayJobs(ray, SystemClock())
         reconciler = Reconciler(service.queue, runner, HttpWeb(web_client), orders, patience)
         yield Dispatcher(
@@ -155,6 +169,17 @@ def dispatching(service: Service) -> Iterator[Dispatcher]:
             reconciler=reconciler,
             sweeper=Sweeper(service.queue, runner, CheckpointFolders(Path(settings.storage_path))),
             orders=orders,
+            leader=leader,
             clock=SystemClock(),
             owner_studies=settings.owner_studies,
         )
+
+
+@contextmanager
+def _led(leader: Leader) -> Iterator[None]:
+    """Lets another dispatcher take over at once when this one ends."""
+    try:
+        yield
+    finally:
+        with suppress(StorageUnavailable):
+            leader.let_go()

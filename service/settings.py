@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Collection
 from contextlib import suppress
 from difflib import get_close_matches
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -24,6 +24,8 @@ from pydantic_settings import (
 class SettingsRefused(Exception):
     """A setting is wrong; the message is one line that names it."""
 
+
+Network = IPv4Network | IPv6Network
 
 PREFIX = "KBFGS_"
 FILE_VARIABLE = "KBFGS_CONFIG"
@@ -99,6 +101,9 @@ class Settings(BaseSettings):
     """Requests of one address, without a key or token that is good, alike."""
     owner_studies: Annotated[int, Field(ge=1)] | None = None
     """Studies of one owner that may run at the same time; no limit by default."""
+    webhook_networks: str = ""
+    """Networks that webhooks may reach beside public addresses, as `10.1.0.0/16, fd00::/8`; none
+    by default."""
 
     @classmethod
     def load(cls) -> Self:
@@ -160,6 +165,17 @@ class Settings(BaseSettings):
         if not _is_web_address(url):
             raise ValueError(f"must be http://HOST:PORT or https://HOST:PORT, got {url!r}")
         return url.rstrip("/")
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks(cls, networks: str) -> str:
+        _networks_in(networks)
+        return networks
+
+    @property
+    def allowed_networks(self) -> tuple[Network, ...]:
+        """What webhooks may reach beside public addresses."""
+        return _networks_in(self.webhook_networks)
 
     @property
     def database(self) -> str:
@@ -231,6 +247,15 @@ def _where(field: str) -> str:
     if variable in os.environ or FILE_VARIABLE not in os.environ:
         return variable
     return f"{field} in {os.environ[FILE_VARIABLE]}"
+
+
+def _networks_in(text: str) -> tuple[Network, ...]:
+    """The networks in a list such as `10.1.0.0/16, fd00::/8`.
+
+    Raises:
+        ValueError: Naming the one that is none.
+    """
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 def _is_web_address(url: str) -> bool:

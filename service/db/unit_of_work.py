@@ -14,6 +14,7 @@ from service.db.repositories.changes import Changes, Reports
 from service.db.repositories.cluster import ClusterSnapshot
 from service.db.repositories.comparisons import Comparisons
 from service.db.repositories.deeds import Deeds
+from service.db.repositories.leases import Leases
 from service.db.repositories.logs import Logs
 from service.db.repositories.points import Events, Points
 from service.db.repositories.retention import Retention
@@ -21,6 +22,7 @@ from service.db.repositories.spending import Spending
 from service.db.repositories.standing import StandingOfAll
 from service.db.repositories.studies import Studies
 from service.db.repositories.trials import Trials
+from service.db.repositories.webhooks import Deliveries, Webhooks
 from service.domain.errors import StorageUnavailable
 
 
@@ -43,6 +45,9 @@ class SqlUnitOfWork:
         self.standing = StandingOfAll(session)
         self.cluster = ClusterSnapshot(session)
         self.retention = Retention(session)
+        self.leases = Leases(session)
+        self.webhooks = Webhooks(session)
+        self.deliveries = Deliveries(session)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from service.dispatch.admission import admit
+from service.dispatch.leading import Leader
 from service.dispatch.orders import Orders
 from service.dispatch.reconcile import Reconciler
 from service.dispatch.sweep import Sweeper
@@ -30,7 +31,7 @@ _TRIES = 3
 
 @dataclass(slots=True)
 class Dispatcher:
-    """One look at everything, again and again."""
+    """One look at everything, again and again, as long as this dispatcher leads."""
 
     queue: Queue
     progress: Progress
@@ -38,6 +39,7 @@ class Dispatcher:
     reconciler: Reconciler
     sweeper: Sweeper
     orders: Orders
+    leader: Leader
     clock: Clock
     owner_studies: int | None = None
     """Studies of one owner that may run at the same time."""
@@ -66,6 +68,8 @@ class Dispatcher:
             self._storage_away = False
 
     def _look(self) -> None:
+        if not self.leader.leads():
+            return
         self._advance()
         try:
             capacity = self._look_at_cluster()
@@ -136,7 +140,7 @@ class Dispatcher:
             else:
                 self.queue.waits(study, f"waiting for a larger machine: {reason}")
         for study in admission.admitted:
-            claimed = self.queue.claim(study)
+            claimed = self.queue.claim(study, leader=self.leader.holder)
             if claimed is not None:
                 with about(comparison_id=claimed.comparison_id, study_id=claimed.id):
                     logger.info("submitting %s, attempt %d", claimed.id, claimed.attempt)

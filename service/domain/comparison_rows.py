@@ -112,8 +112,10 @@ class ComparisonRows(Protocol):
 class ChangeRows(Protocol):
     """The changes of state: the audit trail, and what live pages hear."""
 
-    def append(self, comparison_id: str, changes: Sequence[ChangeEvent]) -> None:
-        """Store changes under the comparison's next numbers, whatever numbers they carry."""
+    def append(
+        self, comparison_id: str, changes: Sequence[ChangeEvent]
+    ) -> tuple[ChangeEvent, ...]:
+        """Store changes under the comparison's next numbers; the changes with these numbers."""
         ...
 
     def after(self, comparison_id: str, number: int, *, limit: int) -> tuple[ChangeEvent, ...]:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from service.domain.access_rows import DeedRows, KeyRows, SpendingRows
 from service.domain.comparison_rows import ChangeRows, ComparisonRows
+from service.domain.lease_rows import LeaseRows
 from service.domain.log_rows import LogRows
 from service.domain.records import Capacity
 from service.domain.retention import RetentionRows
@@ -22,6 +23,7 @@ from service.domain.rows import (
     TrialRows,
 )
 from service.domain.standing import StandingRows
+from service.domain.webhooks import DeliveryRows, WebhookRows
 
 
 class Clock(Protocol):
@@ -108,6 +110,21 @@ class UnitOfWork(Protocol):
     @property
     def cluster(self) -> ClusterRows:
         """The latest snapshot of the cluster."""
+        ...
+
+    @property
+    def leases(self) -> LeaseRows:
+        """What only one process may do."""
+        ...
+
+    @property
+    def webhooks(self) -> WebhookRows:
+        """Where people want to be told."""
+        ...
+
+    @property
+    def deliveries(self) -> DeliveryRows:
+        """What they are to be told."""
         ...
 
 

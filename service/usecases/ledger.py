@@ -9,6 +9,7 @@ from service.contracts.views import ChangeEvent
 from service.domain import transitions
 from service.domain.ports import Clock, UnitOfWork
 from service.domain.records import ComparisonRecord, StudyRecord, TrialRecord
+from service.usecases.announcing import announce
 
 
 class Ledger:
@@ -34,9 +35,10 @@ class Ledger:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Store the changes, unless something went wrong."""
+        """Store the changes, with what webhooks hear of them, unless something went wrong."""
         if kind is None:
-            self._unit.changes.append(self._comparison_id, self._changes)
+            numbered = self._unit.changes.append(self._comparison_id, self._changes)
+            announce(self._unit, self._comparison_id, numbered, now=self._at)
 
     def created(self, subject: str, subject_id: str, after: str) -> None:
         """Note that something began to be."""

@@ -21,6 +21,8 @@ from service.usecases.endings import AttemptLimits
 from service.usecases.ledger import Ledger
 
 ACTOR = "dispatcher"
+_LEAD = "dispatcher"
+"""The lease of the dispatcher that leads."""
 _LIVE = (StudyState.SUBMITTED, StudyState.RUNNING)
 
 
@@ -81,9 +83,26 @@ class Queue:
             trials = unit.trials.of(comparison_id)
         return tuple(trial.id for trial in trials if trial.study_id in finals)
 
-    def claim(self, study: StudyRecord) -> StudyRecord | None:
-        """Take a queued study for its next attempt; None where it is no longer to be had."""
+    def lead(self, holder: str, *, seconds: float) -> bool:
+        """Become, or stay for so long, the one dispatcher that starts studies; False: not now."""
         with self.units.write() as unit:
+            return unit.leases.take(_LEAD, holder, seconds=seconds)
+
+    def step_down(self, holder: str) -> None:
+        """Let another dispatcher lead."""
+        with self.units.write() as unit:
+            unit.leases.release(_LEAD, holder)
+
+    def claim(self, study: StudyRecord, *, leader: str | None = None) -> StudyRecord | None:
+        """Take a queued study for its next attempt; None where it is no longer to be had.
+
+        Args:
+            study: Which.
+            leader: Who must lead for it: what the claim was decided on is then still true.
+        """
+        with self.units.write() as unit:
+            if leader is not None and not unit.leases.holds(_LEAD, leader):
+                return None
             comparison = unit.comparisons.lock(study.comparison_id, wait=False)
             if comparison is None or not unit.studies.claim(study.id, at=self.clock.now()):
                 return None

@@ -24,6 +24,7 @@ from service.contracts.start import StudyStart
 from service.contracts.states import FailureKind
 from service.contracts.usage import Phase, Usage
 from service.dispatch.checkpoints import CheckpointFolders
+from service.dispatch.leading import LASTS, Leader
 from service.dispatch.loop import Dispatcher
 from service.dispatch.orders import Orders
 from service.dispatch.reconcile import Patience, Reconciler
@@ -239,7 +240,12 @@ class ControlPlane:
 
     def restart_dispatcher(self) -> None:
         """A dispatcher that remembers nothing, as after a crash."""
-        self.dispatcher = _dispatcher(self.service, self.clock, self.cluster, self.web)
+        self.dispatcher = self.another_dispatcher("the test's")
+
+    def another_dispatcher(self, holder: str, *, lasts: float = LASTS) -> Dispatcher:
+        """One more dispatcher on the same database and cluster, under a name of its own."""
+        leader = Leader(self.service.queue, holder, lasts, self.clock.monotonic)
+        return _dispatcher(self.service, self.clock, self.cluster, self.web, leader)
 
     def driver(self, submission_id: str | None = None) -> FakeDriver:
         """The driver of a submitted job, of the latest by default, as its environment says."""
@@ -267,12 +273,13 @@ def control_plane(engine: Engine, folder: Path, catalogue: Catalogue | None = No
     settings = Settings(home=folder / "home")
     service = assemble(settings, engine, clock=clock, catalogue=catalogue or with_classes())
     cluster, web = FakeCluster(clock), FakeWeb()
-    dispatcher = _dispatcher(service, clock, cluster, web)
+    leader = Leader(service.queue, "the test's", monotonic=clock.monotonic)
+    dispatcher = _dispatcher(service, clock, cluster, web, leader)
     return ControlPlane(service, clock, cluster, web, dispatcher, engine)
 
 
 def _dispatcher(
-    service: Service, clock: HeldClock, cluster: FakeCluster, web: FakeWeb
+    service: Service, clock: HeldClock, cluster: FakeCluster, web: FakeWeb, leader: Leader
 ) -> Dispatcher:
     orders = Orders(
         web_url="http://127.0.0.1:8000",
@@ -292,6 +299,7 @@ def _dispatcher(
         reconciler=reconciler,
         sweeper=sweeper,
         orders=orders,
+        leader=leader,
         clock=clock,
         monotonic=clock.monotonic,
     )

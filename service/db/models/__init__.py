@@ -10,9 +10,11 @@ from service.db.models.comparisons import (
     DeletedComparison,
     FinalReport,
 )
+from service.db.models.leases import Lease
 from service.db.models.logs import LogChunk
 from service.db.models.studies import Study
 from service.db.models.trials import LifecycleEvent, Point, Trial
+from service.db.models.webhooks import Delivery, Webhook
 
 __all__ = [
     "AccessDeed",
@@ -23,7 +25,9 @@ __all__ = [
     "Comparison",
     "ComparisonTag",
     "DeletedComparison",
+    "Delivery",
     "FinalReport",
+    "Lease",
     "LifecycleEvent",
     "LogChunk",
     "LoginToken",
@@ -32,4 +36,5 @@ __all__ = [
     "Session",
     "Study",
     "Trial",
+    "Webhook",
 ]

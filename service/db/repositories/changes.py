@@ -17,10 +17,12 @@ class Changes:
 
     session: Session
 
-    def append(self, comparison_id: str, changes: Sequence[ChangeEvent]) -> None:
-        """Store changes under the comparison's next numbers, whatever numbers they carry."""
+    def append(
+        self, comparison_id: str, changes: Sequence[ChangeEvent]
+    ) -> tuple[ChangeEvent, ...]:
+        """Store changes under the comparison's next numbers; the changes with these numbers."""
         if not changes:
-            return
+            return ()
         last = self.session.execute(
             update(Comparison)
             .where(Comparison.id == comparison_id)
@@ -28,11 +30,13 @@ class Changes:
             .returning(Comparison.last_change)
         ).scalar_one()
         first = last - len(changes) + 1
-        rows = [
-            {**change.model_dump(), "comparison_id": comparison_id, "number": first + offset}
-            for offset, change in enumerate(changes)
-        ]
+        numbered = tuple(
+            change.model_copy(update={"number": number})
+            for number, change in enumerate(changes, start=first)
+        )
+        rows = [{**change.model_dump(), "comparison_id": comparison_id} for change in numbered]
         self.session.execute(insert(Change), rows)
+        return numbered
 
     def after(self, comparison_id: str, number: int, *, limit: int) -> tuple[ChangeEvent, ...]:
         """The changes with higher numbers, in order."""

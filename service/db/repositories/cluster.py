@@ -2,10 +2,10 @@
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
 from service.db.models import Cluster
+from service.db.repositories.upserts import insert_or
 from service.domain.records import Capacity, Node
 
 _ROW = 1
@@ -19,8 +19,11 @@ class ClusterSnapshot:
 
     def put(self, capacity: Capacity) -> None:
         """Store the latest snapshot in place of the one before."""
-        self.session.execute(delete(Cluster).where(Cluster.key == _ROW))
-        self.session.execute(insert(Cluster).values(key=_ROW, **asdict(capacity)))
+        values = asdict(capacity)
+        statement = insert_or(self.session, Cluster).values(key=_ROW, **values)
+        self.session.execute(
+            statement.on_conflict_do_update(index_elements=[Cluster.key], set_=values)
+        )
 
     def get(self) -> Capacity | None:
         """The latest snapshot, if any."""
