@@ -10,6 +10,7 @@ from typing import Protocol
 import anyio.to_thread
 
 from service.contracts.views import ChangeEvent, PointsAnnouncement
+from service.domain.errors import NotFound
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,13 @@ class Mailbox:
     changes: list[ChangeEvent] = field(default_factory=list)
     steps: dict[str, int] = field(default_factory=dict)
     filled: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: bool = False
+    """Whether there is nothing more to come: the comparison was deleted."""
+
+    def end(self) -> None:
+        """Let the listener go once it has what waits."""
+        self.ended = True
+        self.filled.set()
 
     def deliver(self, changes: tuple[ChangeEvent, ...], steps: dict[str, int]) -> None:
         """Add what this listener does not know yet."""
@@ -111,7 +119,7 @@ class Feed:
         end = loop.time() + LONGEST_STREAM_SECONDS
         with self._listening(comparison_id, after) as mailbox:
             yield f"retry: {RECONNECT_MILLISECONDS}\n\n"
-            while not self._closed and loop.time() < end:
+            while not (self._closed or mailbox.ended) and loop.time() < end:
                 try:
                     await asyncio.wait_for(mailbox.filled.wait(), KEEP_ALIVE_SECONDS)
                 except TimeoutError:
@@ -140,6 +148,10 @@ class Feed:
         after = min(mailbox.after for mailbox in mailboxes)
         try:
             changes, steps = await anyio.to_thread.run_sync(self._read, comparison_id, after)
+        except NotFound:
+            for mailbox in mailboxes:
+                mailbox.end()
+            return False
         except Exception:
             logger.exception("could not read the changes of comparison %s", comparison_id)
             return False

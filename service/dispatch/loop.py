@@ -140,6 +140,8 @@ class Dispatcher:
             else:
                 self.queue.waits(study, f"waiting for a larger machine: {reason}")
         for study in admission.admitted:
+            if not self.leader.leads():  # many submissions take longer than a lease lasts
+                return
             claimed = self.queue.claim(study, leader=self.leader.holder)
             if claimed is not None:
                 with about(comparison_id=claimed.comparison_id, study_id=claimed.id):

@@ -112,9 +112,7 @@ class ComparisonRows(Protocol):
 class ChangeRows(Protocol):
     """The changes of state: the audit trail, and what live pages hear."""
 
-    def append(
-        self, comparison_id: str, changes: Sequence[ChangeEvent]
-    ) -> tuple[ChangeEvent, ...]:
+    def append(self, comparison_id: str, changes: Sequence[ChangeEvent]) -> tuple[ChangeEvent, ...]:
         """Store changes under the comparison's next numbers; the changes with these numbers."""
         ...
 

@@ -157,7 +157,8 @@ class Control:
     def _view(self, comparison_id: str) -> ComparisonView:
         with self.units.read() as unit:
             comparison = unit.comparisons.get(comparison_id)
-            assert comparison is not None, "it was just changed"
+            if comparison is None:  # it was deleted meanwhile
+                raise NotFound(f"there is no comparison {comparison_id}")
             return comparison_views(unit, [comparison], now=self.clock.now())[0]
 
     def _trial_view(self, trial_id: str) -> TrialView:

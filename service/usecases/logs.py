@@ -23,15 +23,16 @@ class Logs:
         """Take chunks of the current attempt, ended or not; repeats change nothing.
 
         Raises:
-            NotFound: Where there is no such study, or it has no such trial.
-            StaleAttempt: Where the attempt is not the current one.
+            NotFound: Where the study has no such trial.
+            StaleAttempt: Where the attempt is not the current one, or the study gone.
         """
         with self.units.write() as unit:
             study = unit.studies.get(study_id)
+            if study is not None:
+                unit.comparisons.lock(study.comparison_id)
+                study = unit.studies.get(study_id)
             if study is None:
-                raise NotFound(f"there is no study {study_id}")
-            unit.comparisons.lock(study.comparison_id)
-            study = unit.studies.get(study_id) or study
+                raise StaleAttempt(f"there is no study {study_id} any more: it was deleted")
             if study.attempt != batch.attempt:
                 raise StaleAttempt(
                     f"attempt {batch.attempt} of study {study_id} is over: "

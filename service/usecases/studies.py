@@ -14,7 +14,7 @@ from service.contracts.plan import PlannedStudy, PlannedTrial, StudyAssignment
 from service.contracts.space import Space
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import ENDED_TRIALS, StudyKind, StudyState, TrialState
-from service.domain.errors import Forbidden, NotFound, StaleAttempt
+from service.domain.errors import Forbidden, StaleAttempt
 from service.domain.planning import study_assignment
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import ComparisonRecord, StudyRecord
@@ -60,7 +60,6 @@ class Studies:
         """The study's trials that have not ended and are not paused, for the current attempt.
 
         Raises:
-            NotFound: Where there is no such study.
             StaleAttempt: Where the attempt is not the current one.
             InvalidSpec: Where the catalogue no longer has what the comparison names.
         """
@@ -103,8 +102,8 @@ class Studies:
         """Take a batch of events; what was taken before changes nothing.
 
         Raises:
-            NotFound: Where there is no such study, or it has no such trial.
-            StaleAttempt: Where the attempt is not the current one, or the study not live.
+            NotFound: Where the study has no such trial.
+            StaleAttempt: Where the attempt is not the current one, or the study not live or gone.
             TransitionRefused: Where the table of states does not allow what an event says.
         """
         ends = any(isinstance(event, StudyEnded) for event in batch.events)
@@ -126,7 +125,6 @@ class Studies:
         """Note that the driver lives; the reply names the trials that it must not run.
 
         Raises:
-            NotFound: Where there is no such study.
             StaleAttempt: Where the attempt is not the current one, or the study not live.
         """
         with self.units.write() as unit:
@@ -178,15 +176,21 @@ def _tried(
 def _found(unit: UnitOfWork, study_id: str) -> StudyRecord:
     study = unit.studies.get(study_id)
     if study is None:
-        raise NotFound(f"there is no study {study_id}")
+        raise _gone(study_id)
     return study
 
 
 def _locked(unit: UnitOfWork, study_id: str) -> tuple[ComparisonRecord, StudyRecord]:
     """The study as it is while its comparison is held."""
     comparison = unit.comparisons.lock(_found(unit, study_id).comparison_id)
-    assert comparison is not None, "a foreign key holds it"
+    if comparison is None:
+        raise _gone(study_id)
     return comparison, _found(unit, study_id)
+
+
+def _gone(study_id: str) -> StaleAttempt:
+    """For who speaks for a study that is not there: its token was signed when it was."""
+    return StaleAttempt(f"there is no study {study_id} any more: its comparison was deleted")
 
 
 def _repeats_end(study: StudyRecord, attempt: int) -> bool:

@@ -115,6 +115,16 @@ def test_streams_end_when_the_web_does(site: Site) -> None:
     assert rest == []
 
 
+def test_a_stream_ends_when_its_comparison_is_deleted(site: Site, address: str) -> None:
+    comparison = create(site)
+    asker = site.asker()
+    asker.post(f"/v1/comparisons/{comparison}:cancel")
+    with listening(site, address, comparison) as events:
+        assert next(events)[1] == "change"
+        assert asker.delete(f"/v1/comparisons/{comparison}").status_code == 204
+        assert all(name == "change" for _, name, _ in events), "to its end"
+
+
 @pytest.mark.parametrize("last", ["-1", "abc", "9" * 30])
 def test_a_wrong_last_event_id_is_refused(site: Site, last: str) -> None:
     comparison = create(site)

@@ -17,9 +17,7 @@ class Changes:
 
     session: Session
 
-    def append(
-        self, comparison_id: str, changes: Sequence[ChangeEvent]
-    ) -> tuple[ChangeEvent, ...]:
+    def append(self, comparison_id: str, changes: Sequence[ChangeEvent]) -> tuple[ChangeEvent, ...]:
         """Store changes under the comparison's next numbers; the changes with these numbers."""
         if not changes:
             return ()

@@ -42,7 +42,9 @@ def test_no_address_of_this_or_a_near_machine_is_public(address: str) -> None:
     assert not Reachable().allows(ip_address(address))
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8"]
+)
 def test_public_addresses_are_reached(address: str) -> None:
     assert Reachable().allows(ip_address(address))
 

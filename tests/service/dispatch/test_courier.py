@@ -166,7 +166,7 @@ def test_a_notice_that_nobody_takes_is_given_up_with_those_behind_it(
         make_due(plane)
         assert courier(plane).look() == 1
     view = ada.standing()
-    assert (view.given_up, view.waiting, view.delivered) == (2, 0, 0)
+    assert (view.given_up, view.waiting, view.delivered) == (3, 0, 0)
     ada.submit()
     send_all(plane)
     assert ada.standing().delivered == 1, "what comes later is told again"
@@ -246,6 +246,8 @@ def test_two_couriers_at_once_tell_nothing_twice(
     ada.submit()
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: send_all(plane_on_both), range(2)))
+    views = plane_on_both.service.webhooks.of(ada.actor)
+    assert {view.last_error for view in views} == {""}
     assert sorted(int(one.path[1:]) for one in receiver.received) == list(range(20))
 
 

@@ -4,6 +4,7 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import text
 
 from service.contracts.states import StudyState
@@ -28,10 +29,12 @@ def many_studies(plane: ControlPlane, *, comparisons: int) -> set[str]:
     return queued
 
 
-def test_a_thousand_studies_are_claimed_by_two_at_once_none_twice_none_left(
-    plane_on_both: ControlPlane,
+@pytest.mark.parametrize("comparisons", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_many_studies_are_claimed_by_two_at_once_none_twice_none_left(
+    plane_on_both: ControlPlane, comparisons: int
 ) -> None:
-    queue, everything = plane_on_both.service.queue, many_studies(plane_on_both, comparisons=20)
+    queue = plane_on_both.service.queue
+    everything = many_studies(plane_on_both, comparisons=comparisons)
     barrier = threading.Barrier(2)
 
     def claim_all(seed: int) -> list[tuple[str, int]]:

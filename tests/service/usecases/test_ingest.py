@@ -5,10 +5,10 @@ import random
 import pytest
 from sqlalchemy import text
 
-from service.contracts.events import EventBatch, Heartbeat, TrialPoint
+from service.contracts.events import TrialPoint
 from service.contracts.states import StudyState, TrialState
 from service.domain.errors import Forbidden, NotFound, StaleAttempt, TransitionRefused
-from tests.support.control_plane import USAGE, ControlPlane, FakeDriver, point
+from tests.support.control_plane import PERSON, USAGE, ControlPlane, FakeDriver, point
 
 
 def everything(plane: ControlPlane) -> list[tuple[object, ...]]:
@@ -272,8 +272,12 @@ def test_a_token_opens_its_own_study_alone(plane: ControlPlane) -> None:
         plane.service.studies.authorize(other, token)
 
 
-def test_an_unknown_study_is_not_found(plane: ControlPlane) -> None:
-    with pytest.raises(NotFound):
-        plane.service.studies.record("nowhere-s0", EventBatch(attempt=1, events=()))
-    with pytest.raises(NotFound):
-        plane.service.studies.heartbeat("nowhere-s0", Heartbeat(attempt=1))
+def test_who_speaks_for_a_study_that_was_deleted_is_dismissed(plane: ControlPlane) -> None:
+    driver = a_driver(plane)
+    comparison_id = driver.assignment.comparison_id
+    plane.service.control.cancel(comparison_id, actor=PERSON)
+    plane.wait(2)
+    plane.service.control.delete(comparison_id, actor=PERSON)
+    for speak in (lambda: driver.send(driver.done()), driver.beat):
+        with pytest.raises(StaleAttempt, match="deleted"):
+            speak()
