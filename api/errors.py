@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -132,12 +132,18 @@ def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     fields = [
         FieldError(
-            field=field_path(detail["loc"][1:]) or "(whole)",
+            field=_parameter(detail["loc"]),
             message=str(detail["msg"]).removeprefix("Value error, "),
         )
         for detail in error.errors()
     ]
     return _refused(request, InvalidRequest(fields))
+
+
+def _parameter(location: Sequence[int | str]) -> str:
+    """What a person called it; a parameter that is given several times has one name."""
+    named = location[1:2] if location[0] == "query" else location[1:]
+    return field_path(named) or "(whole)"
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -69,18 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _with_id(_add(every, "watch", commands.watch_comparison, "follow a comparison to its end"))
 
-    listing = _add(every, "list", commands.show_list, "the newest comparisons")
-    listing.add_argument("--limit", type=_limit, default=20, help="default: %(default)s")
-    listing.add_argument(
-        "--state",
-        action="append",
-        choices=[state.value for state in ComparisonState],
-        help="those in this state; several: in one of them",
-    )
-    listing.add_argument("--tag", action="append", help="those with this tag; several: with all")
-    listing.add_argument("--owner", metavar="NAME", help="those created with a key of this name")
-    listing.add_argument("--name", metavar="TEXT", help="those with this text in their name")
-
+    _add_list(every)
     _with_id(_add(every, "show", commands.show, "where a comparison stands"))
 
     report = _add(every, "report", commands.report, "a comparison's verdict")
@@ -122,6 +111,20 @@ def _add(
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="print JSON on standard output")
     return parser
+
+
+def _add_list(every: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    listing = _add(every, "list", commands.show_list, "the newest comparisons")
+    listing.add_argument("--limit", type=_limit, default=20, help="default: %(default)s")
+    listing.add_argument(
+        "--state",
+        action="append",
+        choices=[state.value for state in ComparisonState],
+        help="those in this state; several: in one of them",
+    )
+    listing.add_argument("--tag", action="append", help="those with this tag; several: with all")
+    listing.add_argument("--owner", metavar="NAME", help="those created with a key of this name")
+    listing.add_argument("--name", metavar="TEXT", help="those with this text in their name")
 
 
 def _add_managing(every: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -109,8 +109,9 @@ def test_only_what_has_ended_is_deleted_and_then_nothing_is_left(site: Site) -> 
     for part in ("", "/studies", "/trials", "/logs", "/report"):
         assert asker.get(path + part).status_code == 404, part
     assert found(site, "tag=gone") == []
-    deleted = site.service.queue.deleted([comparison])[comparison]
-    assert (deleted.owner, deleted.deleted_by) == ("submitter", "submitter")
+    (deed,) = site.service.audit.page(DeedQuery(subject=comparison)).items
+    assert (deed.actor, deed.before, deed.after) == ("submitter", "cancelled", "deleted")
+    assert deed.reason == f"{SPEC['name']!r} of submitter"
 
 
 def test_viewers_and_strangers_change_nothing(site: Site) -> None:

@@ -1,6 +1,8 @@
 """Studies in a queue and clusters for them, made up."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from service.contracts.states import StudyKind, StudyState
 from service.domain.records import Capacity, Node, StudyRecord
@@ -17,11 +19,10 @@ def a_study(
     cpus: float = 1,
     gpus: float = 0,
     workers: tuple[int, int] = (1, 1),
-    created_at: datetime = NOW,
-    memory: int = 0,
+    **fields: Any,
 ) -> StudyRecord:
-    """A queued study that was never tried."""
-    return StudyRecord(
+    """A queued study that was never tried; further fields replace the rest."""
+    study = StudyRecord(
         id=f"{comparison}-s{number}",
         comparison_id=comparison,
         number=number,
@@ -39,13 +40,13 @@ def a_study(
         gpus=gpus,
         fewest_workers=workers[0],
         most_workers=workers[1],
-        created_at=created_at,
+        created_at=NOW,
         submitted_at=None,
         last_heartbeat=None,
         started_at=None,
         ended_at=None,
-        memory=memory,
     )
+    return replace(study, **fields)
 
 
 def a_cluster(*cpus: float, gpus: float = 0, memory: float = 0) -> Capacity:

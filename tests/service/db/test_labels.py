@@ -63,4 +63,5 @@ def test_a_deleted_comparison_leaves_no_row_but_its_name(plane_on_both: ControlP
     assert {table: rows for table, rows in left.items() if rows} == {
         "cluster": 1,
         "deleted_comparisons": 1,
+        "leases": 1,
     }
