@@ -10,6 +10,7 @@ from api.client import Client
 from api.client.__main__ import main
 from service.contracts.states import ComparisonState
 from service.contracts.views import ComparisonView
+from service.domain.access_rows import DeedQuery
 from service.domain.records import Role
 from tests.support.api_site import SPEC, Site, serving
 

@@ -35,7 +35,7 @@ class Comparison(Base):
     priority: Mapped[int] = mapped_column(server_default="0")
     at_once: Mapped[int | None]
 
-    __table_args__ = (Index(None, "owner", "key"),)
+    __table_args__ = (Index(None, "owner_key", "state"), Index(None, "owner", "key"))
 
 
 class ComparisonTag(Base):
@@ -61,8 +61,6 @@ class DeletedComparison(Base):
     attempts: Mapped[dict[str, Any]]
 
     __table_args__ = (Index(None, "owner_key", "deleted_at"),)
-
-    __table_args__ = (Index(None, "owner_key", "state"),)
 
 
 class Change(Base):

@@ -54,7 +54,10 @@ def test_a_deleted_comparison_leaves_no_row_but_its_name(plane_on_both: ControlP
     while plane.service.comparisons.get(comparison_id).state is not ComparisonState.FINISHED:
         plane.tick()
         plane.driver().run()
+    spent = spent_this_month(plane)
+    assert spent > 0
     plane.service.control.delete(comparison_id, actor=PERSON)
+    assert spent_this_month(plane) == spent, "what was used stays used"
     with plane.engine.connect() as connection:
         left = {
             table: connection.scalar(text(f"SELECT count(*) FROM {table}"))
@@ -62,6 +65,12 @@ def test_a_deleted_comparison_leaves_no_row_but_its_name(plane_on_both: ControlP
         }
     assert {table: rows for table, rows in left.items() if rows} == {
         "cluster": 1,
+        "access_deeds": 1,
         "deleted_comparisons": 1,
         "leases": 1,
     }
+
+
+def spent_this_month(plane: ControlPlane) -> float:
+    with SqlUnits(plane.engine).read() as unit:
+        return unit.spending.worker_seconds(PERSON.key_id, since=plane.clock.now().replace(day=1))
