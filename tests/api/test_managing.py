@@ -50,7 +50,7 @@ def test_lists_are_filtered_by_what_all_of_it_holds_for(site: Site) -> None:
         assert found(site, query) == names, query
     cursor = site.asker().get("/v1/comparisons?tag=nightly&limit=1").json()["next_cursor"]
     assert found(site, f"tag=nightly&cursor={cursor}") == ["First"]
-    for wrong in ("tag=A%20B", "name=%00", "owner=%00", "state=nowhere"):
+    for wrong in ("tag=A%20B", "state=nowhere", f"name={'x' * 201}"):
         assert site.asker().get(f"/v1/comparisons?{wrong}").status_code == 422, wrong
 
 

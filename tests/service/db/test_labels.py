@@ -8,6 +8,7 @@ from service.db.models import Base
 from service.db.unit_of_work import SqlUnits
 from service.domain.comparison_rows import EVERY, Wanted
 from service.domain.fairness import Share
+from service.usecases.quotas import month_of
 from tests.support.control_plane import PERSON, ControlPlane
 
 
@@ -73,4 +74,4 @@ def test_a_deleted_comparison_leaves_no_row_but_its_name(plane_on_both: ControlP
 
 def spent_this_month(plane: ControlPlane) -> float:
     with SqlUnits(plane.engine).read() as unit:
-        return unit.spending.worker_seconds(PERSON.key_id, since=plane.clock.now().replace(day=1))
+        return unit.spending.worker_seconds(PERSON.key_id, since=month_of(plane.clock.now())[0])
