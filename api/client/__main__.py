@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from api.client import commands, managing
+from api.client import access, commands, managing
 from api.client.client import Client
 from api.client.errors import ClientError
 from api.client.logs import show_logs
@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_managing(every)
     _add(every, "workers", commands.workers, "the cluster's machines, what runs and what waits")
+    access.add_commands(every, _add)
     _add(every, "login", commands.login, "a link that signs a browser in, once")
     return parser
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
+from api.client.accounts import Accounts
 from api.client.settings import ClientSettings
 from api.client.transport import PATIENCE_SECONDS, Query, Transport, read
 from service.contracts.catalogue import OptimizerEntry, ProblemEntry
@@ -52,6 +53,7 @@ class Client:
         settings = ClientSettings(url.rstrip("/"), key)
         self.url = settings.url
         self._http = Transport(settings, patience=patience)
+        self.accounts = Accounts(self._http)
 
     @classmethod
     def from_environment(

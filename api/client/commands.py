@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -192,7 +192,7 @@ def _conclude(client: Client, view: ComparisonView, *, as_json: bool) -> int:
     return FINISHED
 
 
-def print_json(value: BaseModel | dict[str, str]) -> int:
+def print_json(value: BaseModel | Sequence[BaseModel] | dict[str, str]) -> int:
     """Print a value as JSON."""
     sys.stdout.write(TypeAdapter(type(value)).dump_json(value, indent=2).decode() + "\n")
     return FINISHED

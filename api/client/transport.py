@@ -14,6 +14,7 @@ from service.contracts.problem import Problem
 PATIENCE_SECONDS = 5.0
 TIMEOUT_SECONDS = 30.0
 AWAY = frozenset({502, 503, 504})
+TOO_MANY_REQUESTS = 429
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 T = TypeVar("T")
@@ -68,6 +69,9 @@ class Transport:
                 answer = self._http.request(
                     method, path, params=given, content=content, headers=headers
                 )
+                if wait := _told_to_wait(answer, until=deadline):
+                    time.sleep(wait)
+                    continue
                 if answer.status_code not in AWAY:
                     return _good(answer)
                 away = f"{self.url} answers {answer.status_code}: it is not ready"
@@ -79,6 +83,14 @@ class Transport:
                 raise Unreachable(f"{away}; is the service running?")
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
+
+
+def _told_to_wait(answer: httpx.Response, *, until: float) -> float:
+    """Seconds to wait before asking again; 0 where there is no need, or not so much time."""
+    told = answer.headers.get("Retry-After", "")
+    if answer.status_code != TOO_MANY_REQUESTS or not told.isdigit():
+        return 0.0
+    return float(told) if time.monotonic() + float(told) <= until else 0.0
 
 
 def _good(answer: httpx.Response) -> httpx.Response:
