@@ -1,0 +1,39 @@
+"""A reader finds a comparison by its tag, clones it, and deletes what has ended."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.chromium import watched_page
+from tests.support.web_service import WebService
+
+pytestmark = pytest.mark.browser
+
+
+def test_what_has_ended_is_cloned_and_deleted_once_that_was_asked(
+    browser: Browser, web: WebService
+) -> None:
+    identifier = web.submit(tags=["nightly"], priority=5)
+    with watched_page(browser) as page:
+        page.goto(web.login_link())
+        page.get_by_role("link", name="nightly").click()
+        expect(page.get_by_label("Tag")).to_have_value("nightly")
+        page.get_by_role("link", name="two against each other").click()
+        expect(page.get_by_text("Priority", exact=True)).to_be_visible()
+        expect(page.get_by_role("button", name="Delete…")).to_be_hidden()
+        page.get_by_role("button", name="Cancel…").click()
+        page.get_by_role("button", name="Cancel the comparison").click()
+        page.get_by_role("button", name="Delete…").click()
+        page.get_by_role("button", name="Keep it").click()
+        page.get_by_role("button", name="Clone").click()
+        expect(page.locator("[data-part=head] .chip")).to_have_text("queued")
+        clone = page.url.rsplit("/", 1)[1]
+        page.go_back()
+        page.get_by_role("button", name="Delete…").click()
+        page.get_by_role("button", name="Delete the comparison").click()
+        expect(page).to_have_url(re.compile("/$"))
+    left = web.service.comparisons.page().items
+    assert [view.id for view in left] == [clone]
+    assert clone != identifier
+    assert left[0].tags == ("nightly",)
