@@ -27,10 +27,6 @@ class RetentionRows(Protocol):
         """What these have."""
         ...
 
-    def forget(self, comparison_id: str) -> None:
-        """Remove a comparison with everything that it has, if it has ended."""
-        ...
-
     def forget_logs(self, comparison_id: str) -> None:
         """Remove a comparison's log alone, if it has ended."""
         ...

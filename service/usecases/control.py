@@ -3,23 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
-from service.contracts.access import Deed
 from service.contracts.catalogue import Catalogue
 from service.contracts.edit import Edit
 from service.contracts.extension import Extension
-from service.contracts.states import ENDED_COMPARISONS, ENDED_STUDIES
 from service.contracts.views import ComparisonView, TrialView
 from service.domain import ids
-from service.domain.comparison_rows import Deleted
-from service.domain.errors import Conflict, Forbidden, NotFound
+from service.domain.errors import Forbidden, NotFound
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import Actor, ComparisonRecord, Role, TrialRecord
+from service.usecases.deleting import delete
 from service.usecases.extending import extend
 from service.usecases.labelling import relabel
 from service.usecases.ledger import Ledger
-from service.usecases.quotas import month_of
 from service.usecases.steering import Steering
 from service.usecases.views import comparison_views, trial_view
 
@@ -124,24 +120,7 @@ class Control:
             Conflict: Where it has not ended.
         """
         with self._steering(comparison_id, actor, "deleted") as steering:
-            comparison, unit = steering.comparison, steering.unit
-            studies = unit.studies.of(comparison_id)
-            open_studies = [study for study in studies if study.state not in ENDED_STUDIES]
-            if comparison.state not in ENDED_COMPARISONS or open_studies:
-                raise Conflict(
-                    f"comparison {comparison_id} is {comparison.state}: only one that has ended "
-                    "can be deleted; cancel it first"
-                )
-            now = self.clock.now()
-            deleted = Deleted(
-                comparison_id=comparison_id,
-                owner_key=comparison.owner_key,
-                deleted_at=now,
-                worker_seconds=unit.spending.of(comparison_id, since=month_of(now)[0]),
-                attempts={study.id: study.attempt for study in studies},
-            )
-            unit.deeds.note(_deletion(comparison, actor, now))
-            unit.comparisons.delete(deleted)
+            delete(steering.unit, steering.comparison, actor=actor.name, now=self.clock.now())
 
     @contextmanager
     def _steering(self, comparison_id: str, actor: Actor, done: str) -> Iterator[Steering]:
@@ -164,18 +143,6 @@ class Control:
     def _trial_view(self, trial_id: str) -> TrialView:
         with self.units.read() as unit:
             return trial_view(_trial(unit, trial_id))
-
-
-def _deletion(comparison: ComparisonRecord, actor: Actor, now: datetime) -> Deed:
-    return Deed(
-        at=now,
-        actor=actor.name,
-        subject="comparison",
-        subject_id=comparison.id,
-        before=comparison.state,
-        after="deleted",
-        reason=f"{comparison.name!r} of {comparison.owner}",
-    )
 
 
 def _check_rights(comparison: ComparisonRecord, actor: Actor, done: str) -> None:

@@ -40,14 +40,6 @@ class Retention:
             )
         return Weight(len(comparison_ids), trials, points, characters)
 
-    def forget(self, comparison_id: str) -> None:
-        """Remove a comparison with everything that it has, if it has ended."""
-        self.session.execute(
-            delete(Comparison).where(
-                Comparison.id == comparison_id, Comparison.state.in_(ENDED_COMPARISONS)
-            )
-        )
-
     def forget_logs(self, comparison_id: str) -> None:
         """Remove a comparison's log alone, if it has ended."""
         ended = select(Comparison.id).where(
