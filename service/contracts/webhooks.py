@@ -60,7 +60,7 @@ class WebhookView(Contract):
 class CreatedWebhook(WebhookView):
     """A new webhook with the secret by which its notices are signed: it is shown this once."""
 
-    secret: str
+    secret: Annotated[str, Field(repr=False)]
 
 
 class Notice(Contract):

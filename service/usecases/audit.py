@@ -1,12 +1,13 @@
 """The audit: who did what, the latest first."""
 
 import base64
-import binascii
-import json
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
 
 from service.contracts.access import DeedPage
+from service.contracts.text import Moment
 from service.domain.access_rows import DeedQuery, Place
 from service.domain.errors import NotFound
 from service.domain.ports import Units
@@ -34,14 +35,22 @@ class Audit:
         )
 
 
+_PLACE: TypeAdapter[tuple[Moment, int, str, int]] = TypeAdapter(
+    tuple[
+        Moment,
+        Annotated[int, Field(ge=0, le=1)],
+        Annotated[str, Field(pattern=r"^[a-z0-9]{0,16}$")],
+        Annotated[int, Field(ge=0, lt=2**31)],
+    ]
+)
+
+
 def _cursor(place: Place) -> str:
-    text = json.dumps([place.at.isoformat(), *place[1:]])
-    return base64.urlsafe_b64encode(text.encode()).decode()
+    return base64.urlsafe_b64encode(_PLACE.dump_json(place)).decode()
 
 
 def _place(cursor: str) -> Place:
     try:
-        at, source, of, number = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return Place(datetime.fromisoformat(at), int(source), str(of), int(number))
-    except (ValueError, TypeError, binascii.Error) as error:
+        return Place(*_PLACE.validate_json(base64.urlsafe_b64decode(cursor.encode())))
+    except ValueError as error:  # of base64, of pydantic
         raise NotFound("this cursor is of no page that was given away") from error

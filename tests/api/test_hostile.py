@@ -149,6 +149,28 @@ def test_a_hostile_document_is_refused(quiet_site: Site, content: str) -> None:
     assert harmless(answer, quiet_site).status_code in (400, 422)
 
 
+CHANGES = {
+    "half a character in a name": {"name": "\ud800"},
+    "NUL in a name": {"name": "a\0b"},
+    "a line end in a name": {"name": "a\r\nb"},
+    "a script as a tag": {"tags": [SCRIPT]},
+    "SQL as a tag": {"tags": ["x'); DROP TABLE comparison_tags;--"]},
+    "NUL in a tag": {"tags": ["a\0b"]},
+    "a thousand tags": {"tags": [f"tag{number}" for number in range(1000)]},
+    "a huge priority": {"priority": HUGE},
+    "somebody else's": {"owner": "admin"},
+    "another state": {"state": "finished"},
+    "another id": {"id": "../../etc/passwd"},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_hostile_change_is_refused(quiet_site: Site, change: dict[str, object]) -> None:
+    asker = quiet_site.asker(Role.SUBMITTER)
+    answer = asker.patch("/v1/comparisons/nothing", content=json.dumps(change), headers=JSON)
+    assert harmless(answer, quiet_site).status_code in (400, 422)
+
+
 ADDRESSES = {
     "a path as a comparison": "/v1/comparisons/..%2f..%2f..%2fetc%2fpasswd",
     "a path with a backslash": "/v1/comparisons/..%5c..%5cetc",
@@ -169,6 +191,9 @@ ADDRESSES = {
     "SQL in a cursor": "/v1/comparisons?cursor=x'%20UNION%20SELECT%20digest%20FROM%20api_keys--",
     "SQL in a state": "/v1/comparisons?state=queued'%20OR%201=1",
     "SQL in a log's trial": "/v1/comparisons/x/logs?trial='%20OR%20''='",
+    "a pattern in a name": "/v1/comparisons?name=%25_\\&cursor=x",
+    "NUL in a tag": "/v1/comparisons?tag=%00",
+    "SQL in an owner": "/v1/comparisons?owner='%20OR%201=1--&cursor=x",
     "HTML in an id": "/comparisons/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
     "HTML in a page that is none": "/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
     "a header in an id": "/v1/comparisons/x%0d%0aSet-Cookie:%20a=b",
