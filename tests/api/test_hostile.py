@@ -211,7 +211,7 @@ ADDRESSES = {
 def test_a_hostile_address_leads_nowhere(quiet_site: Site, address: str) -> None:
     headers = {"Accept": "text/html", "Host": "evil.example"}
     answer = harmless(quiet_site.asker().get(address, headers=headers), quiet_site)
-    assert answer.status_code in (400, 404, 422)
+    assert answer.status_code in ((400,) if "%00" in address else (404, 422))
     assert SCRIPT not in answer.text
     assert not {"location", "set-cookie"} & answer.headers.keys()
 
