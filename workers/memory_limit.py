@@ -17,7 +17,9 @@ OVER = ".memory"
 LOOK_SECONDS = 0.05
 """Between two looks; each costs some 20 µs."""
 PASSED = "it passed its memory limit"
-"""How the word begins."""
+"""How the word of a fresh process begins: the trial alone took too much."""
+LEFT_OVER = "its process still held what earlier trials had left"
+"""How it begins in a process that trained others before: the trial needs a fresh one."""
 _STATM = Path("/proc/self/statm")
 _PAGE = resource.getpagesize()
 
@@ -29,16 +31,19 @@ class MemoryGuard:
 
     A thread looks at the resident memory, libraries and the interpreter included, and ends the
     process where it is above the limit: no allocator can be trusted to give back what a trial
-    left, and the next trial gets a fresh process. A single allocation that alone is above the
+    left, and the next trial gets a fresh process. Where others had trained in it before, that is
+    no verdict on this trial, and the word says so. A single allocation that alone is above the
     limit is refused by the system before it takes anything; then :meth:`heard` ends the process.
     Without Linux's accounts nothing is held, which is said once in the trial's log.
 
     Args:
         path: The file of the word, without its suffix.
         limit: Bytes; None holds nothing.
+        used: Whether this process trained other trials before.
     """
 
-    def __init__(self, path: Path, limit: int | None) -> None:
+    def __init__(self, path: Path, limit: int | None, *, used: bool = False) -> None:
+        self._verdict = LEFT_OVER if used else PASSED
         self._path, self._limit = path.with_name(path.name + OVER), limit or 0
         self._closing = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -81,7 +86,8 @@ class MemoryGuard:
     def _end(self, why: str = "") -> None:
         """Leave word and end the process; whoever watches it sees a lost one."""
         word = (
-            f"{PASSED}: it has {size(_resident())} of {size(self._limit)} (resources.memory){why}"
+            f"{self._verdict}: it has {size(_resident())} of {size(self._limit)} "
+            f"(resources.memory){why}"
         )
         with suppress(OSError):
             self._path.write_text(word)
@@ -90,10 +96,15 @@ class MemoryGuard:
 
 
 def what_was_too_much(path: Path) -> str:
-    """The word of a process that took too much at this path; empty where none did."""
+    """The word of a process that took too much at this path; empty where none did.
+
+    It is taken away, for the trial may begin again and then be lost for another reason.
+    """
+    file, word = path.with_name(path.name + OVER), ""
     with suppress(OSError):
-        return path.with_name(path.name + OVER).read_text(errors="replace")
-    return ""
+        word = file.read_text(errors="replace")
+        file.unlink()
+    return word
 
 
 def _resident() -> int:

@@ -1,5 +1,6 @@
 """A trial inside a Ray actor that Tune uses again for the next trial."""
 
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -31,6 +32,9 @@ class TrialTrainable(tune.Trainable):
     it); its results hold ``events`` (as JSON).
     """
 
+    _used = False
+    """Whether its process trained another trial before."""
+
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
         """What one trial gets; the same for all trials of a study, so that actors fit the next."""
@@ -43,13 +47,16 @@ class TrialTrainable(tune.Trainable):
         path = Path(config["logs"]) / plan.trial.trial_id
         self._output = Capture(path)
         self._guard = StallGuard(path, config["stall_seconds"])
-        self._memory = MemoryGuard(path, plan.memory)
+        self._memory = MemoryGuard(path, plan.memory, used=self._used)
         self._trial = _trial(plan, config, self._guard.alive)
         self._started = False
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Get ready for the next trial."""
+        """Get ready for the next trial, without what the last one left as far as that goes."""
         self.cleanup()
+        self._used = True
+        del self._trial
+        gc.collect()
         self.setup(new_config)
         return True
 

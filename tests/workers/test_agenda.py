@@ -21,6 +21,7 @@ from service.contracts.events import (
 from service.contracts.states import FailureKind
 from tests.support.tiny_training import trial_plan
 from workers.agenda import LOST_WORKER_RESTARTS, Agenda
+from workers.memory_limit import LEFT_OVER, PASSED
 from workers.spending import Spending
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -146,6 +147,8 @@ def test_a_lost_trial_keeps_its_place_so_that_a_search_goes_on_in_its_order() ->
         (str(ActorDiedError()), FailureKind.LOST_WORKER, "died"),
         ("", FailureKind.LOST_WORKER, "its process died"),
         (KILLED, FailureKind.OUT_OF_MEMORY, "Task was killed"),
+        (f"{PASSED}: it has 2", FailureKind.OUT_OF_MEMORY, "it has 2"),
+        (f"{LEFT_OVER}: it has 2", FailureKind.LOST_WORKER, "it has 2"),
     ],
 )
 def test_a_death_is_told_from_a_lack_of_memory_which_is_final_at_once(

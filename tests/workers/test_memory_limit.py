@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.ray_head import ROOT
-from workers.memory_limit import MemoryGuard, what_was_too_much
+from workers.memory_limit import PASSED, MemoryGuard, what_was_too_much
 
 pytestmark = pytest.mark.process
 
@@ -20,7 +20,7 @@ from workers.failures import classify
 from workers.memory_limit import MemoryGuard
 
 MB = 10**6
-guard = MemoryGuard(Path(sys.argv[1]) / "c-t0", 500 * MB)
+guard = MemoryGuard(Path(sys.argv[1]) / "c-t0", 500 * MB, used=len(sys.argv) > 2)
 
 def end(error):
     failure = classify(error)
@@ -63,9 +63,9 @@ time.sleep(0.2)
 """
 
 
-def run(body: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(body: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM.replace("BODY", body), str(folder)],
+        [sys.executable, "-c", PROGRAM.replace("BODY", body), str(folder), *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
@@ -77,6 +77,20 @@ def test_what_grows_is_ended_soon_after_its_limit_and_says_what_it_has(tmp_path:
     assert word.startswith("it passed its memory limit: it has 5")
     assert word.endswith(" MB of 500 MB (resources.memory)")
     assert word in ran.stderr
+
+
+def test_in_a_process_that_trained_others_it_is_no_verdict_on_this_trial(tmp_path: Path) -> None:
+    ran = run(GROWS, tmp_path, "used")
+    word = what_was_too_much(tmp_path / "c-t0")
+    assert ran.returncode == 1, ran.stderr
+    assert word.startswith("its process still held what earlier trials had left: it has 5")
+    assert PASSED not in word
+
+
+def test_a_word_is_heard_once(tmp_path: Path) -> None:
+    (tmp_path / "c-t0.memory").write_text("too much")
+    assert what_was_too_much(tmp_path / "c-t0") == "too much"
+    assert what_was_too_much(tmp_path / "c-t0") == ""
 
 
 def test_a_single_allocation_above_the_limit_is_refused_and_the_process_goes(

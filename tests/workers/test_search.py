@@ -233,7 +233,7 @@ sys.exit(main(["run"]))
 
 
 def test_trials_that_flood_hang_break_or_take_too_much_memory_harm_nobody(head, service, tmp_path):
-    unruly = (trial(0), trial(2), trial(3), trial(4))
+    unruly = (trial(4), trial(0), trial(2), trial(3))  # the greedy one in a fresh process
     service.assignment = study(*unruly, trial(1), stall_seconds=15, memory=10**9)
     process = start_driver(head, service, tmp_path, "-c", UNRULY)
     _, err = process.communicate(timeout=SECONDS)
