@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,14 +32,18 @@ def check_storage(storage: Path) -> None:
         probe(storage, machines, read_on)
 
 
-def probe(storage: Path, machines: Mapping[str, str], read: Callable[..., str | None]) -> None:
+def probe(
+    storage: Path,
+    machines: Mapping[str, str],
+    read: Callable[[Iterable[str], Path], Mapping[str, str | None]],
+) -> None:
     """Write a file here and read it everywhere; nothing stays of it.
 
     Args:
         storage: The folder.
         machines: How each machine is called, by its id.
-        read: Gives what the file of a path holds on the machine of an id; None where it is not
-            there.
+        read: Gives what the file of a path holds on the machines of these ids; None where it is
+            not there.
 
     Raises:
         StorageNotShared: Naming the machines that read something else.
@@ -48,7 +52,8 @@ def probe(storage: Path, machines: Mapping[str, str], read: Callable[..., str | 
     storage.mkdir(parents=True, exist_ok=True)
     path.write_text(word)
     try:
-        blind = sorted(name for id_, name in machines.items() if read(id_, path) != word)
+        found = read(machines, path)
+        blind = sorted(name for id_, name in machines.items() if found.get(id_) != word)
     finally:
         path.unlink(missing_ok=True)
     if blind:
@@ -58,15 +63,20 @@ def probe(storage: Path, machines: Mapping[str, str], read: Callable[..., str | 
         )
 
 
-def read_on(machine: str, path: Path) -> str | None:
-    """What a file holds on another machine of the cluster."""
-    strategy = NodeAffinitySchedulingStrategy(machine, soft=False)
-    with suppress(ray.exceptions.RayError):  # a machine that is gone or full has not read it
-        found: str | None = ray.get(
-            _read.options(scheduling_strategy=strategy).remote(str(path)), timeout=READ_SECONDS
-        )
-        return found
-    return None
+def read_on(machines: Iterable[str], path: Path) -> dict[str, str | None]:
+    """What a file holds on machines of the cluster; all of them read at once."""
+    asked = {
+        machine: _read.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(machine, soft=False)
+        ).remote(str(path))
+        for machine in machines
+    }
+    answered, _ = ray.wait(list(asked.values()), num_returns=len(asked), timeout=READ_SECONDS)
+    found: dict[str, str | None] = {}
+    for machine, answer in asked.items():
+        with suppress(ray.exceptions.RayError):  # a machine that is gone has not read it
+            found[machine] = ray.get(answer) if answer in answered else None
+    return found
 
 
 @ray.remote(num_cpus=0)

@@ -60,7 +60,7 @@ def held(folder: Path) -> Iterator[Home]:
         except OSError as error:
             raise CannotStart(
                 f"another `service up` or `join` runs on {folder}; stop it, or set KBFGS_HOME to "
-                "another one"
+                "another folder"
             ) from error
         yield home
 
@@ -79,8 +79,8 @@ def check_storage(folder: Path) -> None:
         raise CannotStart(f"cannot write to {folder} (KBFGS_STORAGE): {error.strerror}") from error
 
 
-def check_port(port: int, host: str = "127.0.0.1") -> None:
-    """Make sure that the web can have its port on that address of this machine.
+def check_port(port: int, host: str = "127.0.0.1", *, setting: str = "KBFGS_PORT") -> None:
+    """Make sure that a port can be had on that address of this machine.
 
     Raises:
         CannotStart: Where someone else listens there.
@@ -91,7 +91,7 @@ def check_port(port: int, host: str = "127.0.0.1") -> None:
             probe.bind((host, port))
         except OSError as error:
             raise CannotStart(
-                f"port {port} cannot be had ({error.strerror}); set KBFGS_PORT to another one"
+                f"port {port} cannot be had ({error.strerror}); set {setting} to another one"
             ) from error
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,11 +37,11 @@ def join(settings: Settings, head: str, say: Say) -> None:
     """
     if settings.host.is_loopback:
         raise CannotStart("set KBFGS_HOST to the address by which the others reach this machine")
-    with held(settings.home) as home:
+    with held(settings.home / f"join-{socket.gethostname()}") as home:  # homes may be shared
         ended = leftovers.end_leftovers(home.processes)
         if ended:
             say(f"ended {ended} processes that an earlier start had left behind")
-        token = settings.ray_token_path or home.ray_token
+        token = settings.ray_token_path or Home(settings.home).ray_token
         if not token.is_file():
             raise CannotStart(f"{token} is missing: copy it there from the machine of the head")
         cpus = settings.num_cpus or os.cpu_count() or 1

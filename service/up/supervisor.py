@@ -49,6 +49,8 @@ def up(settings: Settings, say: Say) -> None:
             say(f"ended {ended} processes that an earlier start had left behind")
         interface_of(settings.host)
         check_port(settings.port, str(settings.host))
+        if not settings.host.is_loopback:
+            check_port(settings.ray_port, str(settings.host), setting="KBFGS_RAY_PORT")
         check_storage(Path(settings.storage_path))
         service = _open(settings)
         try:

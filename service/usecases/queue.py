@@ -11,6 +11,7 @@ from service.contracts.states import (
     ComparisonState,
     StudyKind,
     StudyState,
+    TrialState,
 )
 from service.domain.comparison_rows import Deleted
 from service.domain.fairness import Share
@@ -70,10 +71,13 @@ class Queue:
             return unit.comparisons.deleted(comparison_ids)
 
     def kept_finals(self, comparison_id: str) -> tuple[str, ...]:
-        """The trials whose best checkpoints outlive a comparison; none where it did not ask."""
+        """The trials whose best checkpoints outlive a comparison: finals that finished, of one that
+        finished and asked for it."""
         with self.units.read() as unit:
             comparison = unit.comparisons.get(comparison_id)
-            if comparison is None or comparison.spec.checkpoint.keep is not Keep.BEST:
+            if comparison is None or comparison.state is not ComparisonState.FINISHED:
+                return ()
+            if comparison.spec.checkpoint.keep is not Keep.BEST:
                 return ()
             finals = {
                 study.id
@@ -81,7 +85,11 @@ class Queue:
                 if study.kind is StudyKind.FINALS
             }
             trials = unit.trials.of(comparison_id)
-        return tuple(trial.id for trial in trials if trial.study_id in finals)
+        return tuple(
+            trial.id
+            for trial in trials
+            if trial.study_id in finals and trial.state is TrialState.FINISHED
+        )
 
     def lead(self, holder: str, *, seconds: float) -> bool:
         """Become, or stay for so long, the one dispatcher that starts studies; False: not now."""

@@ -72,6 +72,7 @@ class Footprint:
         began = time.monotonic()
         gone: dict[str, float] = {}
         while True:
+            seconds = time.monotonic() - began  # before the looks, which take their time themselves
             state = client.get(comparison_id).state
             left: dict[str, list[object]] = {
                 "rows": [] if state in ENDED_COMPARISONS else [state],
@@ -79,7 +80,6 @@ class Footprint:
                 "placement groups": [*self.groups()],
                 "files": [*self.files(comparison_id)],
             }
-            seconds = time.monotonic() - began
             for kind, found in left.items():
                 if found:
                     gone.pop(kind, None)

@@ -69,6 +69,21 @@ def test_the_best_checkpoints_of_finals_stay_where_the_spec_says_so(plane: Contr
     assert {path.read_text() for path in kept} == {"finals"}
 
 
+def test_nothing_stays_of_a_cancelled_one_whatever_it_asked_for(plane: ControlPlane) -> None:
+    comparison_id = plane.submit(contenders=[{"optimizer": "adam"}], checkpoint={"keep": "best"})
+    plane.tick()
+    plane.driver().run()
+    plane.tick()  # its finals are queued
+    folder = a_checkpoint(plane, comparison_id)
+    for trial in plane.service.trials.of(comparison_id):
+        (folder / trial.id).mkdir(exist_ok=True)
+        (folder / trial.id / "best.pt").write_text(trial.kind)
+    plane.service.control.cancel(comparison_id, actor=PERSON)
+    end_jobs(plane)
+    plane.wait(11)
+    assert list(folder.parent.rglob("*.pt")) == []
+
+
 def test_of_a_deleted_comparison_nothing_stays(plane: ControlPlane) -> None:
     comparison_id = alone(plane)
     finish(plane, comparison_id)
