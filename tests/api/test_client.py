@@ -143,7 +143,7 @@ def test_submit_and_wait_prints_progress_verdict_and_table(
         best = contender.final_loss
         assert numbers.with_span(best.median, best.low, best.high, write=numbers.loss) in row
         assert "6 of 6" in row
-        assert "2 trials, 4.00 worker-s" in row
+        assert "2 trials, 40.0 worker-s" in row
     code, out, errors = terminal.run("watch", view.id, "--json")
     assert Report.model_validate_json(out) == report
     assert "finished, 100%" in errors

@@ -109,7 +109,7 @@ class PlayedDriver:
             number=1,
             at=now,
             outcome="finished",
-            worker_seconds=2.0,
+            worker_seconds=20.0,
             usage=Usage(phases={Phase.FIRST_PASS: 1.0}, peak_memory_bytes=412_000_000),
         )
         self.send([ended])
