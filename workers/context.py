@@ -19,7 +19,7 @@ class UnknownToWorkers(LookupError):
     """The assignment names something that these workers' catalogue lacks."""
 
 
-_NO_MATTER = frozenset({"workers", "checkpoint", "metric", "memory"})
+_NO_MATTER = frozenset({"workers", "checkpoint", "rungs", "metric", "memory"})
 """Fields of a plan on which no loss depends, or by rounding alone."""
 
 
@@ -38,6 +38,9 @@ class TrialPlan(Contract):
     """Ranks that train it together."""
     checkpoint: CheckpointSpec = USUAL_CHECKPOINTS
     """How often it is saved."""
+    rungs: tuple[int, ...] = ()
+    """Epochs after which it may be stopped early; it is saved there whatever ``checkpoint`` says,
+    so that one that goes on is past all the rungs at which it was judged."""
     metric: Metric = Metric.TRAIN_LOSS
     """The loss whose lowest value makes a checkpoint the best."""
     memory: int | None = None
@@ -90,6 +93,7 @@ def plan_trials(
             use_gpu=assignment.gpus > 0,
             workers=assignment.workers,
             checkpoint=assignment.checkpoint,
+            rungs=assignment.rungs.epochs if assignment.rungs else (),
             metric=assignment.metric,
             memory=assignment.memory,
             trial=trial,

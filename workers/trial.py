@@ -158,7 +158,9 @@ class Trial:
     def _is_due(self, point: MetricPoint) -> bool:
         """Whether to save here; all ranks find the same, as their points are."""
         last = self._saved_last
-        return last is None or self._plan.checkpoint.is_due(
+        if last is None or point.epoch in self._plan.rungs:
+            return True
+        return self._plan.checkpoint.is_due(
             epochs=point.epoch - last.epoch, seconds=point.elapsed_seconds - last.elapsed_seconds
         )
 

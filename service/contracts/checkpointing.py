@@ -20,7 +20,8 @@ class Keep(StrEnum):
 class CheckpointSpec(Contract):
     """When a trial is saved between its first weights and its end, at both of which it always is.
 
-    With both, whichever comes first; with neither, after every epoch. Only whole epochs are saved.
+    So is it at each rung, where ASHA judges it. With both, whichever comes first; with neither,
+    after every epoch. Only whole epochs are saved.
     """
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None

@@ -10,12 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.contracts.catalogue import built_in
 from service.contracts.events import Event, MetricPoint, TrialEnded, TrialPoint
 from service.contracts.metrics import Metric
+from service.contracts.plan import StudyAssignment
 from service.contracts.proposals import Rungs
+from service.contracts.states import StudyKind
 from service.contracts.tuning import Asha
 from tests.support.tiny_training import trial_plan
 from workers.agenda import Agenda
+from workers.context import plan_trials
 from workers.halving import Halving, goes_on
 
 LOSSES = st.lists(st.floats(0, 100), max_size=20)
@@ -49,6 +53,16 @@ def test_a_lower_loss_never_makes_a_trial_stop(
     low, high = sorted((loss, less))
     if goes_on(high, others, reduction_factor=3):
         assert goes_on(low, others, reduction_factor=3)
+
+
+def test_the_trials_of_a_study_know_where_they_are_judged_and_so_must_be_saved() -> None:
+    judged = StudyAssignment(
+        study_id="c-s0", attempt=1, comparison_id="c", kind=StudyKind.TUNING,
+        problem="mnist-5k-autoencoder", batch_size=20, epochs=9, cpus=1, gpus=0, threads=1,
+        exclusive=False, trials=(trial_plan().trial,), rungs=rungs(),
+    )  # fmt: skip
+    (plan,) = plan_trials(judged, built_in())
+    assert plan.rungs == (1, 3)
 
 
 @pytest.mark.parametrize(

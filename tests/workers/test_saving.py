@@ -76,10 +76,22 @@ def test_an_epoch_is_told_whether_it_was_saved_or_not_and_the_last_one_always_is
     assert saved == [0, 0, 0, 3, 3, 5]
 
 
+def test_a_trial_that_was_judged_at_a_rung_never_goes_on_from_before_it(tmp_path):
+    plan = plan_of(epochs=6, checkpoint={"epochs": 3}).model_copy(update={"rungs": (1, 4)})
+    trial = Trial(plan, TrialFolder(tmp_path), problems=tiny)
+    trial.start()
+    saved = []
+    while not trial.ended:
+        trial.advance()
+        saved.append(saved_epoch(plan, tmp_path))
+    assert saved == [1, 1, 1, 4, 4, 6]
+
+
 def test_how_often_it_is_saved_is_no_part_of_a_run(tmp_path):
     often, rarely = plan_of(epochs=4), plan_of(epochs=4, checkpoint={"seconds": 60})
     by_another = rarely.model_copy(update={"metric": Metric.VALIDATION_LOSS})
-    assert often.identity() == rarely.identity() == by_another.identity()
+    with_rungs = often.model_copy(update={"rungs": (1, 3)})
+    assert len({p.identity() for p in (often, rarely, by_another, with_rungs)}) == 1
     life(often, tmp_path, epochs=2)
     assert life(rarely, tmp_path)[0].resumed_from_epoch == 2
 
