@@ -21,6 +21,9 @@ from workers.ranks.base import ALONE, Ranks
 
 STARTED, ENDED = 0, 1
 """The numbers of a trial's two lifecycle events, as its process gives them."""
+NOTE_SECONDS = 1.0
+"""How often at most an epoch that is not saved has its cost noted: on a shared file system that
+takes several round trips, which rare checkpoints are to spare."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +66,7 @@ class Trial:
         self._used_before: Usage | None = None
         self._saved_last: MetricPoint | None = None
         self._saved_best: MetricPoint | None = None
-        self._spent_seconds = 0.0
+        self._spent_seconds = self._kept_seconds = 0.0
         self._resumed_from = 0
         self.ended = False
 
@@ -106,7 +109,7 @@ class Trial:
             require_cuda()
         saved = self._saved()
         known = saved.points[-1].elapsed_seconds if saved is not None and saved.points else 0.0
-        self._spent_seconds = max(known, self._folder.spent_seconds())
+        self._spent_seconds = self._kept_seconds = max(known, self._folder.spent_seconds())
         if saved is None or saved.state is not None:
             self._run = TrainingRun(
                 self._problems(self._plan.problem),
@@ -148,7 +151,8 @@ class Trial:
         if over or self._is_due(point):
             self._saved_last, self._saved_best = point, self._better(point)
             self._save(self._run.state())
-        else:
+            self._kept_seconds = point.elapsed_seconds
+        elif point.elapsed_seconds - self._kept_seconds >= NOTE_SECONDS:
             self._note_spent()
         events: list[Event] = [self._told(point)]
         if over:
@@ -173,9 +177,10 @@ class Trial:
     def _note_spent(self) -> None:
         """Keep what the trial has cost where no checkpoint tells of it."""
         assert self._run is not None
+        self._kept_seconds = self._run.elapsed_seconds
         if self._ranks.rank == 0:
             try:
-                self._folder.note_spent(self._run.elapsed_seconds)
+                self._folder.note_spent(self._kept_seconds)
             except OSError as error:
                 logger.warning(
                     "%s: what it cost cannot be noted: %s", self._plan.trial.trial_id, error

@@ -96,12 +96,30 @@ def test_how_often_it_is_saved_is_no_part_of_a_run(tmp_path):
     assert life(rarely, tmp_path)[0].resumed_from_epoch == 2
 
 
-def test_by_seconds_it_is_saved_at_the_end_of_the_first_epoch_after_them(tmp_path, monkeypatch):
-    now = [0.0]
+@pytest.fixture
+def now(monkeypatch):
+    """The seconds that the trial's clock shows, to be changed."""
+    seconds = [0.0]
+
+    def read():
+        return seconds[0]
+
+    clock = SimpleNamespace(monotonic=read, perf_counter=read, process_time=read)
+    monkeypatch.setattr("workers.clock.time", clock)
+    return seconds
+
+
+@pytest.fixture
+def ticking(monkeypatch):
+    """Lets a second pass whenever a trial's clock is read."""
+    ticks = itertools.count()
     clock = SimpleNamespace(
-        monotonic=lambda: now[0], perf_counter=lambda: now[0], process_time=lambda: now[0]
+        monotonic=ticks.__next__, perf_counter=ticks.__next__, process_time=lambda: 0.0
     )
     monkeypatch.setattr("workers.clock.time", clock)
+
+
+def test_by_seconds_it_is_saved_at_the_end_of_the_first_epoch_after_them(tmp_path, now):
     plan = plan_of(epochs=9, checkpoint={"seconds": 10, "epochs": 3})
     trial = Trial(plan, TrialFolder(tmp_path), problems=tiny)
     trial.start()
@@ -113,6 +131,19 @@ def test_by_seconds_it_is_saved_at_the_end_of_the_first_epoch_after_them(tmp_pat
     assert saved == [0, 0, 3, 4, 4, 6, 6, 6]
 
 
+def test_what_it_cost_is_noted_at_most_once_a_second(tmp_path, now):
+    folder = TrialFolder(tmp_path)
+    trial = Trial(plan_of(epochs=9, checkpoint={"epochs": 5}), folder, problems=tiny)
+    trial.start()
+    noted = []
+    for passed in (0.5, 0.25, 0.25, 0.5, 0.25, 0.5, 0.25, 2):
+        now[0] += passed
+        trial.advance()
+        noted.append(folder.spent_seconds())
+    assert noted == [0, 0, 1, 1, 1, 1, 1, 4.5], "the fifth epoch was saved, which tells of it"
+
+
+@pytest.mark.usefixtures("ticking")
 @pytest.mark.parametrize("killed_at", range(1, 1 + WRITES))
 def test_a_kill_between_any_two_writes_changes_no_loss_and_tears_nothing(
     tmp_path, monkeypatch, killed_at
@@ -181,12 +212,8 @@ def test_a_best_one_that_is_damaged_too_is_not_used(tmp_path, caplog):
     assert "starting from the beginning" in caplog.text
 
 
-def test_what_was_lost_is_paid_for_and_is_not_on_the_training_clock(tmp_path, monkeypatch):
-    ticks = itertools.count()
-    clock = SimpleNamespace(
-        monotonic=ticks.__next__, perf_counter=ticks.__next__, process_time=lambda: 0.0
-    )
-    monkeypatch.setattr("workers.clock.time", clock)
+@pytest.mark.usefixtures("ticking")
+def test_what_was_lost_is_paid_for_and_is_not_on_the_training_clock(tmp_path):
     plan = plan_of(epochs=6, checkpoint={"epochs": 10})
     undisturbed = points_of(life(plan, tmp_path / "a"))
     lost = points_of(life(plan, tmp_path / "b", epochs=5))
