@@ -20,6 +20,8 @@ PASSED = "it passed its memory limit"
 """How the word of a fresh process begins: the trial alone took too much."""
 LEFT_OVER = "its process still held what earlier trials had left"
 """How it begins in a process that trained others before: the trial needs a fresh one."""
+_ON_DEVICE = "torch.OutOfMemoryError"
+"""How the message of a device's lack of memory begins, which is no matter of this limit."""
 _STATM = Path("/proc/self/statm")
 _PAGE = resource.getpagesize()
 
@@ -58,11 +60,12 @@ class MemoryGuard:
         self._watcher.start()
 
     def heard(self, events: Sequence[Event]) -> None:
-        """Take what the trial says: where it lacked memory, end the process."""
+        """Take what the trial says: where it lacked main memory, end the process."""
         last = events[-1] if events else None
         if self._watcher is None or not isinstance(last, TrialEnded):
             return
-        if last.failure is FailureKind.OUT_OF_MEMORY:
+        on_device = last.message.startswith(_ON_DEVICE)
+        if last.failure is FailureKind.OUT_OF_MEMORY and not on_device:
             self._end(f"; it asked for more: {last.message}")
 
     def close(self) -> None:

@@ -47,6 +47,10 @@ except RuntimeError as error:
     print("refused", flush=True)
     guard.heard([end(error)])
 """
+LACKS_ON_THE_DEVICE = """
+import torch
+guard.heard([end(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."))])
+"""
 CLOSES = """
 before = resource.getrlimit(resource.RLIMIT_DATA)
 guard.close()
@@ -102,7 +106,9 @@ def test_a_single_allocation_above_the_limit_is_refused_and_the_process_goes(
     assert "MB of 500 MB (resources.memory); it asked for more: RuntimeError" in word
 
 
-@pytest.mark.parametrize("body", [CLOSES, STAYS_BELOW], ids=["closed", "below"])
+@pytest.mark.parametrize(
+    "body", [CLOSES, STAYS_BELOW, LACKS_ON_THE_DEVICE], ids=["closed", "below", "device"]
+)
 def test_one_that_keeps_to_it_or_has_ended_lives(tmp_path: Path, body: str) -> None:
     ran = run(body, tmp_path)
     assert (ran.returncode, ran.stdout) == (0, "lived\n"), ran.stderr
