@@ -1,5 +1,6 @@
 """The most memory that a trial takes, also where its process trains one trial after another."""
 
+import gc
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,9 @@ class Peaks(NamedTuple):
 class PeakMemory:
     """The most that this process took since this was made.
 
+    What an earlier trial left in cycles of references is collected first, and on a device what its
+    allocator kept; what the allocator of main memory kept stays in it.
+
     A process's high-water mark never falls by itself, so it is set back; where the system does
     not allow that, what earlier trials took would be in it, and it counts as not known.
 
@@ -36,8 +40,10 @@ class PeakMemory:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        gc.collect()
         self._known = _forget_peak()
         if device.type == "cuda":
+            torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(device)
 
     def read(self) -> Peaks:

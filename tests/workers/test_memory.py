@@ -1,5 +1,7 @@
 """The most memory of a trial, in a process that has trained others."""
 
+import gc
+
 import torch
 
 from workers.memory import PeakMemory, Peaks
@@ -29,6 +31,15 @@ def test_what_an_earlier_trial_held_is_not_in_it():
     assert memory.read().process < before + 0.2 * LARGE
     hold_and_forget()
     assert memory.read().process - before > 0.8 * LARGE
+
+
+def test_what_an_earlier_trial_left_in_a_cycle_is_collected_first():
+    gc.collect()
+    before = PeakMemory(CPU).read().process
+    cycle = [torch.ones(LARGE, dtype=torch.uint8)]
+    cycle.append(cycle)
+    del cycle
+    assert PeakMemory(CPU).read().process < before + 0.2 * LARGE
 
 
 def test_there_is_no_device_memory_without_a_device():

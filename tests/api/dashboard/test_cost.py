@@ -39,6 +39,7 @@ def test_phases_of_different_optimizers_stand_in_one_table() -> None:
     headings = ("Forward and backward", "Second pass", "Update", "Sent a step", "Peak memory")
     places = [text.index(f">{heading}</th>") for heading in headings]
     assert places == sorted(places)
+    assert "what trials before it in the same process left" in text
     rows = text.split("<tr>")[2:]
     assert len(rows) == 2, "those that told nothing have no row"
     for cell in ("40 %", "25 %", "1.44 MB", "33.8 kB of curvature", "412 MB", "1.38 GB on the GPU"):

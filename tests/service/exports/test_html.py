@@ -200,3 +200,4 @@ def test_what_the_runs_took_has_a_table_where_workers_told(text: str) -> None:
     cost = words[words.index("Cost of the finals") : words.index("How it was judged")]
     assert "forward and backward" in cost
     assert "412 MB" in cost
+    assert "what trials before it in the same process left" in cost
