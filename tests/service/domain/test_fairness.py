@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.contracts.states import StudyKind
 from service.dispatch.admission import admit
-from service.domain.fairness import PATIENCE, Fairness, Share
+from service.domain.fairness import Fairness, Share
 from service.domain.records import StudyRecord
 from tests.support.queues import NOW, a_cluster, a_study
 
@@ -131,8 +131,7 @@ def test_nobody_starves_behind_those_of_the_highest_priority(
     """An hour a look; each starts a flood, and all that runs ends within the hour."""
     shares = {name: Share(name, -100, at_once) for name in "abc"} | {"flood": Share("eve", 100)}
     queue = list(lowest)
-    hours = int(PATIENCE / timedelta(hours=1)) + len(lowest)
-    for hour in range(hours + 1):
+    for hour in range(24 + len(lowest) + 1):
         now = NOW + timedelta(hours=hour)
         queue += [a_study(hour, comparison="flood", trials=2, created_at=now) for _ in range(2)]
         admitted = admit(queue, [], a_cluster(2), Fairness(shares, now=now)).admitted
