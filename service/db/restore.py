@@ -54,6 +54,7 @@ def restore(engine: Engine, path: Path) -> int:
                 downgrade(connection, "base")
             upgrade(connection, revision)
             rows = _fill(connection, lines)
+            _to_its_end(lines)
             upgrade(connection, "head")
             _number_on(connection)
     return rows
@@ -114,6 +115,16 @@ def _fill(connection: Connection, lines: Lines) -> int:
                 return rows
             into = Head(line["table"], line["columns"])
     raise EOFError("it ends too early")
+
+
+def _to_its_end(lines: Lines) -> None:
+    """Read on until the file ends: its checksum, which covers all before, stands there.
+
+    Raises:
+        EOFError: Where something follows the last line.
+    """
+    if next(lines, None) is not None:
+        raise EOFError("it goes on after its end")
 
 
 def _insert(connection: Connection, into: Head, rows: Lines) -> int:
