@@ -21,11 +21,14 @@ from workers.halving import Halving
 from workers.memory_limit import PASSED
 from workers.proposals import Points
 from workers.spending import Spending
+from workers.storage import FAILED
 
 LOST_WORKER_RESTARTS = 2
 """How often a trial whose process died goes on from its checkpoint in another one."""
 FIRST_PAUSE_SECONDS = 1.0
 """Before the first of these restarts; doubled before each further one."""
+STORAGE_PAUSE_SECONDS = 20.0
+"""The same where the storage failed: it is rarely back within seconds, and all trials need it."""
 ENDED = 1
 """The number of the event that ends a trial; those of its later beginnings follow."""
 OUT_OF_MEMORY_SIGNS = (PASSED, "low on memory", "memory usage threshold")
@@ -156,7 +159,8 @@ class Agenda:
         failure = _failure(report)
         self._lost[trial_id] += 1
         if failure is FailureKind.LOST_WORKER and self._lost[trial_id] <= LOST_WORKER_RESTARTS:
-            pause = FIRST_PAUSE_SECONDS * 2 ** (self._lost[trial_id] - 1)
+            first = STORAGE_PAUSE_SECONDS if FAILED in report else FIRST_PAUSE_SECONDS
+            pause = first * 2 ** (self._lost[trial_id] - 1)
             self._not_before[trial_id] = self._clock() + pause
             self._waiting.insert(0, plan)
             return

@@ -14,6 +14,7 @@ from service.contracts.usage import Usage
 from workers.ranks.base import ALONE, Ranks
 from workers.ranks.joining import OWN, state_for
 from workers.sealed import CheckpointDamaged, name_too, seal, unseal
+from workers.storage import at_the_storage
 
 __all__ = ["Checkpoint", "CheckpointDamaged", "CheckpointStore", "weights_of"]
 
@@ -64,7 +65,11 @@ class CheckpointStore:
         self._best_shares: Sequence[str] = []
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Put it in the place of the one before; a crash leaves the one or the other."""
+        """Put it in the place of the one before; a crash leaves the one or the other.
+
+        Raises:
+            StorageFailed: If it could not be written.
+        """
         state, shares = checkpoint.state, []
         if state is not None and self._ranks.size > 1:
             shares = self._share({key: state[key] for key in OWN})
@@ -94,6 +99,7 @@ class CheckpointStore:
 
         Raises:
             CheckpointDamaged: If a file is not whole or belongs to another run.
+            StorageFailed: If one could not be read.
         """
         found = self._read(self._path, identity, device)
         if found is not None and _is_best(found) and self._ranks.rank == 0:
@@ -146,6 +152,7 @@ class CheckpointStore:
         except FileNotFoundError as error:
             raise CheckpointDamaged(f"the file {name} of one of its ranks is missing") from error
 
+    @at_the_storage()
     def _forget_all_but(self, shares: Collection[str]) -> None:
         """Remove what ranks wrote for checkpoints that are neither the last nor the best."""
         kept = {share.split()[0] for share in shares}

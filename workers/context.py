@@ -13,6 +13,7 @@ from service.contracts.metrics import Metric
 from service.contracts.plan import StudyAssignment, TrialAssignment
 from service.contracts.schedule import Schedule
 from service.contracts.workers import Workers
+from workers.storage import at_the_storage
 
 
 class UnknownToWorkers(LookupError):
@@ -160,8 +161,13 @@ class TrialFolder:
             shutil.rmtree(self.path)
 
     def is_cancelled(self) -> bool:
-        """Whether that sign is there."""
-        return self._sign.exists()
+        """Whether that sign is there.
+
+        Raises:
+            StorageFailed: If it cannot be said.
+        """
+        with at_the_storage():
+            return self._sign.exists()
 
     @property
     def _sign(self) -> Path:

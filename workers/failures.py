@@ -12,6 +12,7 @@ from workers.data import DataMissing
 from workers.environment import DeviceMissing
 from workers.loop import BadSetting
 from workers.plugins import PluginBroken
+from workers.storage import StorageFailed
 
 MESSAGE_CHARACTERS = 500
 _NO_CPU_MEMORY = "DefaultCPUAllocator: can't allocate memory"
@@ -37,6 +38,8 @@ def classify(error: Exception) -> Failure:
             return Failure(FailureKind.BAD_SETTING, str(error)[:MESSAGE_CHARACTERS])
         case DataMissing():
             return Failure(FailureKind.DATA_MISSING, str(error)[:MESSAGE_CHARACTERS])
+        case StorageFailed():
+            return Failure(FailureKind.LOST_WORKER, str(error)[:MESSAGE_CHARACTERS])
         case PluginBroken() | DeviceMissing():
             return Failure(FailureKind.BUG, str(error)[:MESSAGE_CHARACTERS])
         case dist.DistError():

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from workers.storage import at_the_storage
+
 MAGIC = b"kbfgs-checkpoint-1\n"
 DIGEST_BYTES = 32
 
@@ -18,6 +20,7 @@ class CheckpointDamaged(Exception):
     """The file is not what was written, or belongs to another run."""
 
 
+@at_the_storage()
 def seal(path: Path, fields: dict[str, Any]) -> str:
     """Put a file in the place of the one before; a crash leaves the one or the other.
 
@@ -27,6 +30,9 @@ def seal(path: Path, fields: dict[str, Any]) -> str:
 
     Returns:
         Its digest in hexadecimal.
+
+    Raises:
+        StorageFailed: If it could not be written.
     """
     buffer = io.BytesIO()
     torch.save(fields, buffer)
@@ -48,12 +54,16 @@ def seal(path: Path, fields: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
+@at_the_storage()
 def name_too(path: Path, other: Path) -> None:
     """Give a file a second name, in the place of what had it; a crash leaves one or the other.
 
     Args:
         path: The file.
         other: Its second name, in the same folder.
+
+    Raises:
+        StorageFailed: If it could not be given.
     """
     temporary = path.parent / f".{other.stem}-{uuid.uuid4().hex}"
     try:
@@ -67,6 +77,7 @@ def name_too(path: Path, other: Path) -> None:
     _sync_folder(path.parent)
 
 
+@at_the_storage()
 def unseal(path: Path, device: torch.device, *, digest: str | None = None) -> dict[str, Any]:
     """What a file holds.
 
@@ -78,6 +89,7 @@ def unseal(path: Path, device: torch.device, *, digest: str | None = None) -> di
     Raises:
         CheckpointDamaged: If it is not whole, or another one.
         FileNotFoundError: If it is not there.
+        StorageFailed: If it could not be read.
     """
     content = path.read_bytes()
     header = len(MAGIC) + DIGEST_BYTES

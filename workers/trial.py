@@ -78,9 +78,7 @@ class Trial:
                 self.ended = True
                 return []
             torch.set_num_threads(self._plan.threads)
-            events = self._begin()
-        except Diverged as reason:
-            events = [self._diverged(str(reason))]
+            events = self._or_diverged(self._begin)
         except Exception as error:  # noqa: BLE001 - a trial that fails must not end the others
             events = [self._failed(error)]
         return [self._started(at), *events]
@@ -94,15 +92,24 @@ class Trial:
         if self._run is None or self.ended:
             raise RuntimeError("advance() needs a trial that was started and has not ended")
         try:
-            return self._record(self._run.epoch())
+            return self._or_diverged(self._epoch)
         except Cancelled:
             self._note_spent()
             self.ended = True
             return []
-        except Diverged as reason:
-            return [self._diverged(str(reason))]
         except Exception as error:  # noqa: BLE001 - a trial that fails must not end the others
             return [self._failed(error)]
+
+    def _or_diverged(self, train: Callable[[], list[Event]]) -> list[Event]:
+        """What training gave, or that it diverged; to save that may fail as training may."""
+        try:
+            return train()
+        except Diverged as reason:
+            return [self._diverged(str(reason))]
+
+    def _epoch(self) -> list[Event]:
+        assert self._run is not None
+        return self._record(self._run.epoch())
 
     def _begin(self) -> list[Event]:
         if self._plan.use_gpu:

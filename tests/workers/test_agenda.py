@@ -23,6 +23,7 @@ from tests.support.tiny_training import trial_plan
 from workers.agenda import LOST_WORKER_RESTARTS, Agenda
 from workers.memory_limit import LEFT_OVER, PASSED
 from workers.spending import Spending
+from workers.storage import FAILED
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HERE = Environment(hostname="here", device="cpu", python="3.11", torch="2.13", threads=1)
@@ -105,6 +106,15 @@ def test_a_lost_trial_begins_again_after_one_second_and_then_after_two() -> None
     study.agenda.lost("t0", "its process died")
     assert study.agenda.is_over
     assert study.ends["t0"].failure is FailureKind.LOST_WORKER
+
+
+def test_where_the_storage_failed_it_gets_a_minute_to_come_back() -> None:
+    study = Study(trials=1)
+    for pause in (20.0, 40.0):
+        study.begin()
+        study.end("t0", outcome="failed", failure=FailureKind.LOST_WORKER, message=FAILED)
+        assert study.agenda.pause_seconds() == pause
+        study.now += pause
 
 
 def test_each_beginning_of_a_trial_has_a_number_of_its_own_and_none_is_that_of_its_end() -> None:

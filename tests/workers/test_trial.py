@@ -1,5 +1,6 @@
 """A trial as events: order, resuming, divergence, cancelling, failures."""
 
+import errno
 import logging
 
 import pytest
@@ -18,7 +19,7 @@ from tests.support.tiny_training import (
 from workers.checkpoint import CheckpointStore
 from workers.context import TrialFolder
 from workers.data import DataMissing
-from workers.loop import REHEARSED_STEPS
+from workers.loop import REHEARSED_STEPS, Diverged
 from workers.problems.autoencoders import mnist_autoencoder
 from workers.trial import Trial
 
@@ -196,6 +197,30 @@ def test_failures_while_training_are_told_apart(folder, caplog, error, kind, mes
     assert message in events[-1].message
     assert "Traceback" in caplog.text
     assert [point.epoch for point in points_of(events)] == [0]
+
+
+@pytest.mark.parametrize("where", ["os.fsync", "pathlib.Path.exists"])
+def test_a_storage_that_fails_while_training_loses_the_worker(folder, monkeypatch, where):
+    def refuse(*_, **__):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    trial = Trial(trial_plan(), folder, problems=tiny)
+    trial.start()
+    monkeypatch.setattr(where, refuse)
+    (end,) = trial.advance()
+    assert (end.outcome, end.failure) == ("failed", FailureKind.LOST_WORKER)
+    assert end.message == "the storage failed: [Errno 116] Stale file handle"
+
+
+def test_a_trial_that_diverges_where_nothing_can_be_saved_fails_as_an_event(folder, monkeypatch):
+    def refuse(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    trial = Trial(trial_plan(), folder, problems=lambda name: Failing(Diverged("at once")))
+    trial.start()
+    monkeypatch.setattr("os.fsync", refuse)
+    (end,) = trial.advance()
+    assert (end.outcome, end.failure) == ("failed", FailureKind.LOST_WORKER)
 
 
 def test_a_setting_that_is_refused_is_a_bad_setting(folder):
