@@ -24,7 +24,7 @@ from workers.spending import Spending
 from workers.storage import FAILED
 
 LOST_WORKER_RESTARTS = 2
-"""How often a trial whose process died goes on from its checkpoint in another one."""
+"""How often a trial whose process died goes on in another one without getting any farther."""
 FIRST_PAUSE_SECONDS = 1.0
 """Before the first of these restarts; doubled before each further one."""
 STORAGE_PAUSE_SECONDS = 20.0
@@ -43,7 +43,8 @@ class Agenda:
     Whoever runs the trials asks :meth:`begin` for the next one, hands every event to
     :meth:`heard`, and says of each trial that its process is done with it (:meth:`left`) or was
     lost (:meth:`lost`). Trials begin in their order, which a search that learns depends on. One
-    whose process died is the next to begin, after a pause that doubles; other failures are final.
+    whose process died is the next to begin, after a pause that doubles until it gets farther than
+    it ever was; other failures are final.
 
     Args:
         trials: What to run.
@@ -75,6 +76,8 @@ class Agenda:
         self._ended: set[str] = set()
         self._dying: dict[str, str] = {}
         self._lost: Counter[str] = Counter()
+        self._lost_in_vain: Counter[str] = Counter()
+        self._farthest: dict[str, int] = {}
 
     @property
     def is_over(self) -> bool:
@@ -158,9 +161,11 @@ class Agenda:
             return
         failure = _failure(report)
         self._lost[trial_id] += 1
-        if failure is FailureKind.LOST_WORKER and self._lost[trial_id] <= LOST_WORKER_RESTARTS:
+        self._lost_in_vain[trial_id] += 1
+        in_vain = self._lost_in_vain[trial_id]
+        if failure is FailureKind.LOST_WORKER and in_vain <= LOST_WORKER_RESTARTS:
             first = STORAGE_PAUSE_SECONDS if FAILED in report else FIRST_PAUSE_SECONDS
-            pause = first * 2 ** (self._lost[trial_id] - 1)
+            pause = first * 2 ** (in_vain - 1)
             self._not_before[trial_id] = self._clock() + pause
             self._waiting.insert(0, plan)
             return
@@ -196,9 +201,16 @@ class Agenda:
             case TrialPoint():
                 point = event.point
                 self._spending.note(event.trial_id, point.worker_seconds, ranks=point.ranks)
+                self._note_progress(event.trial_id, point.epoch)
             case TrialEnded():
                 self._spending.note(event.trial_id, event.worker_seconds, ranks=0)
                 self._ended.add(event.trial_id)
+
+    def _note_progress(self, trial_id: str, epoch: int) -> None:
+        """Forget earlier losses of a trial that has come farther than ever, not just back."""
+        if epoch > self._farthest.get(trial_id, -1):
+            self._farthest[trial_id] = epoch
+            self._lost_in_vain[trial_id] = 0
 
     def _give_up_waiting(self) -> None:
         message = f"not started: {self._budget} were spent"

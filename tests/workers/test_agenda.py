@@ -108,6 +108,27 @@ def test_a_lost_trial_begins_again_after_one_second_and_then_after_two() -> None
     assert study.ends["t0"].failure is FailureKind.LOST_WORKER
 
 
+def test_only_losses_since_it_came_farther_than_ever_count() -> None:
+    study = Study(trials=1)
+    for epoch in range(1, 6):
+        assert study.begin() == "t0"
+        study.agenda.heard([TrialStarted(trial_id="t0", number=0, at=NOW, environment=HERE)])
+        study.trained("t0", 1.0 * epoch, epoch=epoch)
+        study.agenda.lost("t0", "")
+        assert study.agenda.pause_seconds() == 1.0
+        study.now += 1
+    for _ in range(LOST_WORKER_RESTARTS):
+        assert study.begin() == "t0"
+        study.trained("t0", 4.0, epoch=4)
+        study.trained("t0", 5.0, epoch=5)
+        study.agenda.lost("t0", "")
+        study.now += 60
+    assert study.agenda.is_over
+    assert study.ends["t0"].failure is FailureKind.LOST_WORKER
+    numbers = [event.number for event in study.told if isinstance(event, TrialStarted | TrialEnded)]
+    assert numbers == [0, 2, 3, 4, 5, 1]
+
+
 def test_where_the_storage_failed_it_gets_a_minute_to_come_back() -> None:
     study = Study(trials=1)
     for pause in (20.0, 40.0):

@@ -24,6 +24,7 @@ from service.contracts.plan import StudyAssignment
 from service.contracts.proposals import Proposals, Rungs
 from service.contracts.space import LogRange
 from service.contracts.states import FailureKind
+from tests.support.dying import DYING
 from tests.support.ray_head import ray_head
 from tests.support.ray_studies import start_driver, study, trial
 from tests.support.study_service import TOKEN, study_service
@@ -146,11 +147,7 @@ def test_a_trial_whose_process_always_dies_is_a_lost_worker_and_the_others_go_on
     head, service, tmp_path
 ):
     service.assignment = study(trial(0), trial(1, "sgd", lr=1e9), epochs=2000, exclusive=True)
-    process = start_driver(head, service, tmp_path)
-    for life in (1, 2, 3):
-        wait_for(lambda life=life: len(of_kind(service, TrialStarted)) == life)
-        (actor,) = training_processes(head)
-        actor.kill()
+    process = start_driver(head, service, tmp_path, "-c", DYING)
     _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, err
     ended = {event.trial_id: event for event in of_kind(service, TrialEnded)}
