@@ -112,6 +112,30 @@ _SPENT = "spent"
 
 
 @dataclass(frozen=True)
+class Spent:
+    """What a trial has cost since it began, over all of its processes.
+
+    Attributes:
+        seconds: Of its clock on the wall.
+        worker_seconds: The same, each second times the ranks of its time.
+    """
+
+    seconds: float = 0.0
+    worker_seconds: float = 0.0
+
+    def and_then(self, seconds: float, *, ranks: int) -> "Spent":
+        """What it has cost once so many ranks have brought it to these seconds."""
+        more = (seconds - self.seconds) * ranks
+        return Spent(seconds, self.worker_seconds + more)
+
+    def or_more(self, other: "Spent") -> "Spent":
+        """The larger of two records, each of which may know a part alone."""
+        return Spent(
+            max(self.seconds, other.seconds), max(self.worker_seconds, other.worker_seconds)
+        )
+
+
+@dataclass(frozen=True)
 class TrialFolder:
     """Where a trial keeps what outlives its process: ``storage/comparison/trial``."""
 
@@ -134,26 +158,27 @@ class TrialFolder:
         """Take the sign of an earlier attempt away: the trial has been resumed since."""
         self._sign.unlink(missing_ok=True)
 
-    def note_spent(self, seconds: float) -> None:
+    def note_spent(self, spent: Spent) -> None:
         """Note what the trial has cost, for a process that goes on from an earlier checkpoint.
-
-        Args:
-            seconds: Since it began, over all of its processes.
 
         Raises:
             OSError: If it cannot be written.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         temporary = self.path / ".spent"
-        temporary.write_text(repr(seconds), encoding="ascii")
+        temporary.write_text(f"{spent.seconds!r} {spent.worker_seconds!r}", encoding="ascii")
         temporary.replace(self.path / _SPENT)
 
-    def spent_seconds(self) -> float:
-        """What was noted last; 0 where nothing was, or a power cut took it."""
+    def spent(self) -> Spent:
+        """What was noted last; 0 where nothing was, or a power cut took it.
+
+        Of one worker, where an earlier version noted the seconds alone.
+        """
         try:
-            return float((self.path / _SPENT).read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            return 0.0
+            noted = [float(one) for one in (self.path / _SPENT).read_text("ascii").split()]
+            return Spent(noted[0], noted[-1])
+        except (OSError, ValueError, IndexError):
+            return Spent()
 
     def remove(self) -> None:
         """Forget what was kept; nothing is there afterwards, as there may have been before."""

@@ -11,7 +11,7 @@ from service.contracts.events import Event, MetricPoint, TrialEnded, TrialPoint,
 from service.contracts.states import FailureKind
 from service.contracts.usage import Usage
 from workers.checkpoint import Checkpoint, CheckpointDamaged, CheckpointStore
-from workers.context import TrialFolder, TrialPlan
+from workers.context import Spent, TrialFolder, TrialPlan
 from workers.environment import describe_environment, require_cuda
 from workers.failures import classify
 from workers.loop import Cancelled, Diverged, RunSettings, TrainingRun
@@ -66,7 +66,8 @@ class Trial:
         self._used_before: Usage | None = None
         self._saved_last: MetricPoint | None = None
         self._saved_best: MetricPoint | None = None
-        self._spent_seconds = self._kept_seconds = 0.0
+        self._spent_before = Spent()
+        self._kept_seconds = 0.0
         self._resumed_from = 0
         self.ended = False
 
@@ -115,15 +116,19 @@ class Trial:
         if self._plan.use_gpu:
             require_cuda()
         saved = self._saved()
-        known = saved.points[-1].elapsed_seconds if saved is not None and saved.points else 0.0
-        self._spent_seconds = self._kept_seconds = max(known, self._folder.spent_seconds())
+        self._spent_before = self._folder.spent()
+        if saved is not None and saved.points:
+            last = saved.points[-1]
+            known = Spent(last.elapsed_seconds, last.worker_seconds)
+            self._spent_before = self._spent_before.or_more(known)
+        self._kept_seconds = self._spent_before.seconds
         if saved is None or saved.state is not None:
             self._run = TrainingRun(
                 self._problems(self._plan.problem),
                 self._settings(),
                 cancelled=self._folder.is_cancelled,
                 ranks=self._ranks,
-                spent_seconds=self._spent_seconds,
+                spent_seconds=self._spent_before.seconds,
             )
         if saved is None:
             assert self._run is not None
@@ -149,6 +154,8 @@ class Trial:
     def _record(self, point: MetricPoint) -> list[Event]:
         """Save the run with this point where that is due, then tell of it."""
         assert self._run is not None
+        cost = self._spent_by(point.elapsed_seconds).worker_seconds
+        point = point.model_copy(update={"cost": cost})
         self._points = (*self._points, point)
         try:
             self._run.check(point)
@@ -187,7 +194,7 @@ class Trial:
         self._kept_seconds = self._run.elapsed_seconds
         if self._ranks.rank == 0:
             try:
-                self._folder.note_spent(self._kept_seconds)
+                self._folder.note_spent(self._spent_by(self._kept_seconds))
             except OSError as error:
                 logger.warning(
                     "%s: what it cost cannot be noted: %s", self._plan.trial.trial_id, error
@@ -289,15 +296,20 @@ class Trial:
             outcome=outcome,
             failure=failure,
             message=message,
-            worker_seconds=self._elapsed_seconds() * self._ranks.size,
+            worker_seconds=self._spent().worker_seconds,
             usage=self._usage(),
         )
 
     def _usage(self) -> Usage | None:
         return self._used_before if self._run is None else self._run.usage
 
-    def _elapsed_seconds(self) -> float:
-        return self._spent_seconds if self._run is None else self._run.elapsed_seconds
+    def _spent(self) -> Spent:
+        before, run = self._spent_before, self._run
+        return before if run is None else self._spent_by(run.elapsed_seconds)
+
+    def _spent_by(self, seconds: float) -> Spent:
+        """What the trial had cost when it was so old; its ranks are the same in one process."""
+        return self._spent_before.and_then(seconds, ranks=self._ranks.size)
 
 
 def _of_epoch(points: Sequence[MetricPoint], epoch: int | None) -> MetricPoint | None:

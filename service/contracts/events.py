@@ -55,11 +55,14 @@ class MetricPoint(Contract):
 
     ranks: Annotated[int, Field(ge=1, lt=2**31)] = 1
     """How many processes trained and measured."""
+    cost: Effort | None = None
+    """Worker-seconds since the trial began, each second times the ranks of its time; None where
+    nobody says, as in rows, which do not keep it."""
 
     @property
     def worker_seconds(self) -> float:
-        """What the trial has cost so far."""
-        return self.elapsed_seconds * self.ranks
+        """What the trial has cost so far; where nobody says, as if it always had these ranks."""
+        return self.elapsed_seconds * self.ranks if self.cost is None else self.cost
 
     def value(self, metric: Metric) -> float | None:
         """The figure of that name; None where it is not finite or not measured."""
@@ -121,7 +124,7 @@ class TrialEnded(Contract):
     failure: FailureKind | None = None
     message: Message = ""
     worker_seconds: Effort
-    """Seconds of the trial over all its attempts, times its ranks: what it cost."""
+    """Seconds of the trial over all its attempts, each times the ranks of its time: its cost."""
     usage: Usage | None = None
     """What it took besides; None where it failed before it had begun."""
 

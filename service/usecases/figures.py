@@ -22,13 +22,19 @@ def stored(trial: TrialRecord) -> TrialFigures:
 
 
 def following(
-    before: TrialFigures, points: Sequence[MetricPoint], *, metric: Metric, ended: bool
+    before: TrialFigures, points: Sequence[MetricPoint], *, metric: Metric, costs: bool
 ) -> TrialFigures:
     """The figures of a trial after more points, in the order in which they were told.
 
     An earlier point than the last one known changes the best loss alone, and the highest step
     never falls, nor does the cost: one that goes on from a checkpoint tells of less at first.
-    While a trial runs, the seconds since it began stand for what it costs; its end says more.
+
+    Args:
+        before: Its figures so far.
+        points: What came after them.
+        metric: The loss that decides.
+        costs: Whether the points tell what it has cost. They do while it runs; its end says more,
+            and those from rows say less, which do not keep how its ranks changed.
     """
     losses = [before.best_loss, *(point.value(metric) for point in points)]
     best = min((loss for loss in losses if loss is not None), default=None)
@@ -41,7 +47,7 @@ def following(
         return replace(before, best_loss=best)
     last = reached[-1]
     cost = before.worker_seconds
-    if not ended:
+    if costs:
         cost = no_less(cost, max(point.worker_seconds for point in reached))
     return TrialFigures(
         last_step=last.step,

@@ -111,16 +111,17 @@ class Ingest:
         self._flush()
         self.unit.points.drop_after(trial.key, event.resumed_from_epoch)
         kept = self.unit.points.of([trial.key])[trial.key]
+        known = self._known(trial)
         afresh = TrialFigures(
             last_step=None,
-            highest_step=self._known(trial).highest_step,
+            highest_step=known.highest_step,
             epochs_done=0,
             best_loss=None,
             final_loss=None,
             training_seconds=None,
-            worker_seconds=trial.worker_seconds,
+            worker_seconds=known.worker_seconds,
         )
-        self._note(trial, figures.following(afresh, kept, metric=self.metric, ended=False))
+        self._note(trial, figures.following(afresh, kept, metric=self.metric, costs=False))
         self._trials[trial.id] = replace(
             trial, state=TrialState.RUNNING, attempt=self.study.attempt, started_at=event.at
         )
@@ -169,8 +170,8 @@ class Ingest:
         """The figures of a trial with all that this batch has said of it."""
         known = self._figures.get(trial.key) or figures.stored(trial)
         if told := self._told.pop(trial.key, None):
-            ended = trial.ended_at is not None
-            known = figures.following(known, told, metric=self.metric, ended=ended)
+            costs = trial.ended_at is None
+            known = figures.following(known, told, metric=self.metric, costs=costs)
             self._note(trial, known)
         return known
 

@@ -11,7 +11,7 @@ from service.contracts.checkpointing import CheckpointSpec
 from service.contracts.metrics import Metric
 from tests.support.tiny_training import TinyAutoencoder, losses_of, points_of, tiny, trial_plan
 from workers.checkpoint import CheckpointStore, weights_of
-from workers.context import TrialFolder
+from workers.context import Spent, TrialFolder
 from workers.trial import Trial
 
 pytestmark = pytest.mark.training
@@ -139,7 +139,7 @@ def test_what_it_cost_is_noted_at_most_once_a_second(tmp_path, now):
     for passed in (0.5, 0.25, 0.25, 0.5, 0.25, 0.5, 0.25, 2):
         now[0] += passed
         trial.advance()
-        noted.append(folder.spent_seconds())
+        noted.append(folder.spent().seconds)
     assert noted == [0, 0, 1, 1, 1, 1, 1, 4.5], "the fifth epoch was saved, which tells of it"
 
 
@@ -233,7 +233,7 @@ def test_what_a_pause_dropped_is_paid_for(tmp_path):
     last = points_of(trial.advance())[-1]
     folder.cancel()
     assert trial.advance() == []
-    spent = folder.spent_seconds()
+    spent = folder.spent().seconds
     assert spent > last.elapsed_seconds
     folder.let_run()
     assert points_of(life(plan, tmp_path, epochs=1))[-1].elapsed_seconds > spent
@@ -241,5 +241,12 @@ def test_what_a_pause_dropped_is_paid_for(tmp_path):
 
 def test_a_note_of_the_cost_that_a_power_cut_left_empty_costs_nothing(tmp_path):
     (tmp_path / "spent").touch()
-    assert TrialFolder(tmp_path).spent_seconds() == 0
-    assert TrialFolder(tmp_path / "nowhere").spent_seconds() == 0
+    assert TrialFolder(tmp_path).spent() == Spent()
+    assert TrialFolder(tmp_path / "nowhere").spent() == Spent()
+
+
+def test_the_seconds_that_an_earlier_version_noted_are_those_of_one_worker(tmp_path):
+    (tmp_path / "spent").write_text("12.5")
+    assert TrialFolder(tmp_path).spent() == Spent(12.5, 12.5)
+    TrialFolder(tmp_path).note_spent(Spent(13, 40.25))
+    assert TrialFolder(tmp_path).spent() == Spent(13, 40.25)

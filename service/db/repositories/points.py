@@ -15,7 +15,7 @@ from service.db.repositories.bulk import row, write_points
 from service.db.repositories.thinning import kept_steps, most_kept
 from service.db.repositories.upserts import insert_or
 
-_FIGURES = tuple(MetricPoint.model_fields)
+_FIGURES = tuple(name for name in MetricPoint.model_fields if name in Point.__table__.c)
 _COLUMNS = (Point.trial_key, *(getattr(Point, name) for name in _FIGURES))
 _KEYS_A_QUERY = 10_000
 """SQLite takes 32,766 parameters."""

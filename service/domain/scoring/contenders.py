@@ -98,7 +98,7 @@ def _left_out(trial: TrialResult, epochs: int) -> float:
     """What the rest of a trial that was stopped would have cost at its pace, in worker-seconds."""
     first, last = trial.points[0], trial.points[-1]
     done = last.epoch - first.epoch
-    seconds = last.worker_seconds - first.worker_seconds
+    seconds = (last.elapsed_seconds - first.elapsed_seconds) * last.ranks
     return seconds / done * (epochs - last.epoch) if done else 0.0
 
 

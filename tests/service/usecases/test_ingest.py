@@ -145,6 +145,24 @@ def test_a_trial_that_begins_again_in_its_attempt_has_the_clock_of_what_goes_on(
     assert costs == sorted(costs)
 
 
+def test_a_trial_whose_ranks_change_costs_what_its_points_say(plane_on_both: ControlPlane) -> None:
+    driver = a_driver(plane_on_both)
+    trial = driver.assignment.trials[0].trial_id
+
+    def told(epoch: int, *, ranks: int, cost: float) -> TrialPoint:
+        changed = point(epoch, seconds=500).model_copy(update={"ranks": ranks, "cost": cost})
+        return TrialPoint(trial_id=trial, point=changed)
+
+    def cost() -> float | None:
+        return plane_on_both.service.trials.of(trial.split("-")[0])[0].worker_seconds
+
+    driver.send(driver.started(trial), told(0, ranks=1, cost=0), told(1, ranks=1, cost=1000))
+    driver.send(told(2, ranks=4, cost=1040))
+    assert cost() == 1040
+    driver.send(driver.started(trial, number=2).model_copy(update={"resumed_from_epoch": 2}))
+    assert cost() == 1040, "the rows know the seconds and the ranks of each point alone"
+
+
 def test_what_was_trained_beyond_a_checkpoint_does_not_outlive_a_trial_that_ends_earlier(
     plane: ControlPlane,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -78,6 +79,36 @@ def test_every_rank_tells_the_same_and_costs_count_for_each(folder):
     last = [event.point for event in first if hasattr(event, "point")][-1]
     assert isinstance(last, MetricPoint)
     assert first[-1].worker_seconds > 1.9 * last.elapsed_seconds
+
+
+def test_a_second_costs_as_many_as_there_were_ranks_in_it(folder, monkeypatch):
+    now = [0.0]
+    clock = SimpleNamespace(
+        monotonic=lambda: now[0], perf_counter=lambda: now[0], process_time=lambda: now[0]
+    )
+    monkeypatch.setattr("workers.clock.time", clock)
+    monkeypatch.setattr("workers.ranks.training.TELL_SECONDS", -1)  # after each epoch
+    plan = trial_plan(epochs=3)
+    alone = Trial(plan, folder, problems=lambda name: FixedStart())
+    alone.start()
+    now[0] += 1000
+    alone.advance()
+
+    def ten_seconds_each(one):
+        told = []
+
+        def report(events):
+            told.extend(events)
+            if one.rank == 0:  # whose clock counts
+                now[0] += 10
+
+        train(Trial(plan, folder, problems=lambda name: FixedStart(), ranks=one), one, report)
+        return told
+
+    told, _ = on_ranks(2, ten_seconds_each)
+    costs = [event.point.worker_seconds for event in told if hasattr(event, "point")]
+    assert costs == [0, 1000, 1020, 1040]
+    assert told[-1].worker_seconds == 1040
 
 
 def test_a_trial_that_was_stopped_before_its_start_begins_on_no_rank(folder):
