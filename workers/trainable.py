@@ -48,6 +48,8 @@ class TrialTrainable(tune.Trainable):
         self._output = Capture(path)
         self._guard = StallGuard(path, config["stall_seconds"])
         self._memory = MemoryGuard(path, plan.memory, used=self._used)
+        if not self._used:
+            _load()
         self._trial = _trial(plan, config, self._guard.alive)
         self._started = False
 
@@ -83,8 +85,16 @@ class TrialTrainable(tune.Trainable):
         self._memory.close()
 
 
+def _load() -> None:
+    """Load torch and all that trials need, here in the actor, not in the driver."""
+    import workers.trial  # noqa: F401
+    from workers.memory import set_imports_apart
+
+    set_imports_apart()
+
+
 def _trial(plan: TrialPlan, config: dict[str, Any], alive: Callable[[], None]) -> "Trial":
-    """The trial of a configuration; torch is loaded here, in the actor, not in the driver."""
+    """The trial of a configuration."""
     from workers.trial import Trial
 
     folder = TrialFolder.of(
