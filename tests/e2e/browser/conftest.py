@@ -1,4 +1,4 @@
-"""One browser for all tests of the pages, and a service for each."""
+"""One browser for all tests of a file, and a service for each."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +10,9 @@ from tests.support.chromium import chromium
 from tests.support.web_service import WebService, web_service
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium."""
+    """Chromium; as long as it is open its event loop runs in this thread, which others need too."""
     with chromium() as started:
         yield started
 
