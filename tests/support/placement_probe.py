@@ -52,7 +52,7 @@ def probe(folder: Path, gpus: float, at_once: int) -> dict[str, Any]:
     """What became of the trials with so many GPUs each."""
     folder.mkdir(parents=True)
     resources = TrialResources(cpus=0.1, gpus=gpus, exclusive=False)
-    given = {"cpus": resources.cpus, "gpus": gpus, "folder": str(folder), "at_once": at_once}
+    given = {"bundle": resources.bundle, "folder": str(folder), "at_once": at_once}
     results = tune.Tuner(
         Probe,
         param_space=given,
