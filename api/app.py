@@ -16,7 +16,7 @@ from api.events import Feed
 from api.headers import SecurityHeaders
 from api.journal import Journal
 from api.limits import Limits
-from api.metrics import Metrics, Timed
+from api.metrics import Metrics
 from api.routes import (
     access,
     catalogue,
@@ -89,8 +89,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(PlainAddresses)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(Timed, app.state.metrics)
-    app.add_middleware(Journal, lines=service.settings.log_requests)
+    app.add_middleware(Journal, metrics=app.state.metrics, lines=service.settings.log_requests)
     for resource in RESOURCES:
         app.include_router(resource.router)
     app.include_router(pages.router())

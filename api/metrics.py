@@ -1,19 +1,15 @@
 """Figures for Prometheus: what this process was asked, and how the whole service stands."""
 
-import time
 from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.usecases.standing import Measured, Watch
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Upper bounds of the histogram's buckets."""
-UNKNOWN = "(none)"
-"""Stands for every path that no route has, so that strangers cannot make up series."""
 
 
 class Metrics:
@@ -110,33 +106,3 @@ def _ages(measured: Measured) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             f"kbfgs_{name}_seconds", f"Seconds since {about}.", value=measured.age(moment)
         )
-
-
-class Timed:
-    """Counts each request with its route, its status and its seconds."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and count its answer."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        began, status = time.perf_counter(), 500
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noted)
-        finally:
-            self._metrics.answered(
-                method=scope["method"],
-                route=getattr(scope.get("route"), "path", UNKNOWN),
-                status=status,
-                seconds=time.perf_counter() - began,
-            )
