@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from workers.context import TrialFolder
 
@@ -30,18 +29,12 @@ class StallGuard:
 
     def __init__(self, path: Path, seconds: float) -> None:
         self._path, self._seconds = path.with_name(path.name + HUNG), seconds
-        self._file: TextIO | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("w")
         self._set_at = float("-inf")
 
     def alive(self) -> None:
-        """Give a sign of life; the file is there from the first one on.
-
-        Tune may set a process up for a trial and hand that trial to another one: what never gave
-        a sign must not touch the other's file.
-        """
-        if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("w")
+        """Give a sign of life."""
         now = time.monotonic()
         if now - self._set_at >= min(_REARM_SECONDS, self._seconds / 4):
             faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._file)
@@ -54,7 +47,7 @@ class StallGuard:
 
     def close(self) -> None:
         """Be done with the trial; a second call does nothing."""
-        if self._file is not None and not self._file.closed:
+        if not self._file.closed:
             self.rest()
             self._file.close()
             with suppress(OSError):

@@ -34,6 +34,8 @@ class TrialTrainable(tune.Trainable):
 
     _used = False
     """Whether its process trained another trial before."""
+    _trial: "Trial | None"
+    """None until its first step."""
 
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
@@ -41,29 +43,42 @@ class TrialTrainable(tune.Trainable):
         return tune.PlacementGroupFactory([config["bundle"]])
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Get ready for the first trial."""
+        """Get ready for a trial, of which nothing is touched before its first step.
+
+        Tune may set a process up for one and then hand that one to another process.
+        """
         logging.getLogger("ray.tune").setLevel(logging.ERROR)  # no words on how to write trainables
+        self._config, self._trial = config, None
+        if not self._used:
+            _load()
+
+    def _begin(self) -> None:
+        config = self._config
         plan = TrialPlan.model_validate_json(config["plan"])
         path = Path(config["logs"]) / plan.trial.trial_id
         self._output = Capture(path)
         self._guard = StallGuard(path, config["stall_seconds"])
         self._memory = MemoryGuard(path, plan.memory, used=self._used)
-        if not self._used:
-            _load()
         self._trial = _trial(plan, config, self._guard.alive)
         self._started = False
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Get ready for the next trial, without what the last one left as far as that goes."""
         self.cleanup()
-        self._used = True
-        del self._trial
+        self._used = self._used or self._trial is not None
+        self._trial = None
         gc.collect()
         self.setup(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
         """Train for a moment, one epoch at the least; the result tells what happened."""
+        if self._trial is None:
+            self._begin()
+        return self._train()
+
+    def _train(self) -> dict[str, Any]:
+        assert self._trial is not None
         self._guard.alive()
         until = time.monotonic() + STEP_SECONDS
         events: list[Event] = []
@@ -80,9 +95,10 @@ class TrialTrainable(tune.Trainable):
 
     def cleanup(self) -> None:
         """Keep the last of what was printed, and watch no more."""
-        self._output.close()
-        self._guard.close()
-        self._memory.close()
+        if self._trial is not None:
+            self._output.close()
+            self._guard.close()
+            self._memory.close()
 
 
 def _load() -> None:

@@ -7,11 +7,11 @@ from workers.__main__ import main
 from workers.trainable import TrialTrainable
 
 class Dying(TrialTrainable):
-    def step(self):
+    def _train(self):
         saved = (self._trial._folder.path / "checkpoint.pt").exists()
         if saved and self._output.path.name == "c-t0":
             os._exit(1)
-        return super().step()
+        return super()._train()
 
 search.TrialTrainable = Dying
 sys.exit(main(["run"]))

@@ -205,7 +205,7 @@ from workers.__main__ import main
 from workers.trainable import TrialTrainable
 
 class Unruly(TrialTrainable):
-    def step(self):
+    def _train(self):
         self._guard.alive()
         print("python says hello to", TOKEN)
         ctypes.CDLL(None).puts(b"and so does C")
@@ -220,7 +220,7 @@ class Unruly(TrialTrainable):
         while self._output.path.name == "c-t4":
             LEAK.append(b"x" * (16 << 20))
             time.sleep(0.005)
-        return super().step()
+        return super()._train()
 
 search.TrialTrainable = Unruly
 agenda.LOST_WORKER_RESTARTS = 0

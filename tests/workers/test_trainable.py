@@ -2,6 +2,7 @@
 
 import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,21 +32,50 @@ def guards(monkeypatch: pytest.MonkeyPatch) -> Guards:
     return made
 
 
-def test_all_but_the_first_trial_of_a_process_find_it_used(guards: Guards, tmp_path: Path) -> None:
-    config = {
+def a_config(folder: Path) -> dict[str, Any]:
+    return {
         "plan": trial_plan().model_dump_json(),
-        "storage": str(tmp_path),
-        "logs": str(tmp_path / "logs"),
+        "storage": str(folder),
+        "logs": str(folder / "logs"),
         "stall_seconds": 60.0,
     }
-    actor = TrialTrainable.__new__(TrialTrainable)  # Tune's own beginning asks for a cluster
+
+
+def an_actor() -> TrialTrainable:
+    return TrialTrainable.__new__(TrialTrainable)  # Tune's own beginning asks for a cluster
+
+
+def test_all_but_the_first_trial_of_a_process_find_it_used(guards: Guards, tmp_path: Path) -> None:
+    config = a_config(tmp_path)
+    actor = an_actor()
     actor.setup(config)
+    actor._begin()
     first = actor._trial
+    assert first is not None
     first.itself = first  # type: ignore[attr-defined]  # so that counting references keeps it
     before = weakref.ref(first)
     del first
     for _ in range(2):
         actor.reset_config(config)
+        actor._begin()
     actor.cleanup()
     assert guards.used == [False, True, True]
     assert before() is None
+
+
+def test_a_process_that_loses_its_trial_to_another_leaves_what_that_one_wrote(
+    guards: Guards, tmp_path: Path
+) -> None:
+    config = a_config(tmp_path)
+    training, idle = an_actor(), an_actor()
+    training.setup(config)
+    training._begin()
+    written = {path: path.stat().st_size for path in (tmp_path / "logs").iterdir()}
+    assert written
+    idle.setup(config)
+    idle.reset_config(config)
+    assert {path: path.stat().st_size for path in (tmp_path / "logs").iterdir()} == written
+    idle._begin()
+    assert guards.used == [False, False], "it had trained nothing"
+    idle.cleanup()
+    training.cleanup()
