@@ -1,12 +1,14 @@
 """A service of its own for each test, or for each module whose tests leave nothing behind."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from service.domain.records import Role
 from tests.support import api_site
 from tests.support.api_site import Site
+from tests.support.terminal import Terminal, terminal_on
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,18 @@ def site(tmp_path: Path, empty_database: Path) -> Iterator[Site]:
 def quiet_site(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Site]:
     with api_site.site(tmp_path_factory.mktemp("site") / "home", empty_database) as made:
         yield made
+
+
+@pytest.fixture
+def terminal(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Terminal]:
+    """A submitter's."""
+    with terminal_on(site, Role.SUBMITTER, output=capsys, patch=monkeypatch) as opened:
+        yield opened
+
+
+@pytest.fixture
+def command(terminal: Terminal) -> Callable[..., str]:
+    """What a submitter's command prints that goes well."""
+    return terminal.command

@@ -5,8 +5,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,42 +23,7 @@ from service.domain.records import Role
 from service.up.home import Home, write_private
 from service.up.supervisor import local_key
 from tests.support.api_site import SPEC, Site, serving
-from tests.support.web_service import WebService
-
-
-@dataclass(frozen=True)
-class Terminal:
-    """Somebody at a command line, with a key, beside a running service."""
-
-    site: Site
-    url: str
-    output: pytest.CaptureFixture[str]
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        """A command's exit code, its output and its errors."""
-        code = main(list(arguments), patience=0.0)
-        return code, *self.output.readouterr()
-
-    def web(self) -> WebService:
-        """The service as the tests' drivers know it."""
-        service = self.site.service
-        admin = service.keys.authenticate(self.site.keys[Role.ADMIN])
-        return WebService(service, self.url, admin)
-
-    def submit(self) -> str:
-        """A new comparison's id."""
-        view = self.site.asker().post("/v1/comparisons", json=SPEC).json()
-        return str(view["id"])
-
-
-@pytest.fixture
-def terminal(
-    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Terminal]:
-    with serving(site.service) as url:
-        monkeypatch.setenv("KBFGS_URL", url)
-        monkeypatch.setenv("KBFGS_KEY", site.keys[Role.SUBMITTER])
-        yield Terminal(site, url, capsys)
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture

@@ -2,43 +2,27 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from api.client import Client, Refused
-from api.client.__main__ import main
 from service.domain.records import Role
 from tests.support import api_site
 from tests.support.api_site import SPEC, Site, serving
-
-
-@dataclass(frozen=True)
-class Console:
-    """An admin at a command line beside a running service."""
-
-    site: Site
-    url: str
-    output: pytest.CaptureFixture[str]
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        """A command's exit code, its output and its errors."""
-        code = main(list(arguments), patience=0.0)
-        return code, *self.output.readouterr()
+from tests.support.terminal import Terminal, terminal_on
 
 
 @pytest.fixture
 def console(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Console]:
-    with serving(site.service) as url:
-        monkeypatch.setenv("KBFGS_URL", url)
-        monkeypatch.setenv("KBFGS_KEY", site.keys[Role.ADMIN])
-        yield Console(site, url, capsys)
+) -> Iterator[Terminal]:
+    """An admin's."""
+    with terminal_on(site, Role.ADMIN, output=capsys, patch=monkeypatch) as opened:
+        yield opened
 
 
-def test_a_key_is_made_listed_used_and_ended(console: Console) -> None:
+def test_a_key_is_made_listed_used_and_ended(console: Terminal) -> None:
     made = console.run("keys", "create", "ci", "--role", "submitter", "--comparisons", "1")
     assert (made[0], made[2]) == (0, "")
     with Client(console.url, made[1].strip()) as holder:
@@ -54,21 +38,21 @@ def test_a_key_is_made_listed_used_and_ended(console: Console) -> None:
     assert made[1].strip() not in listed
 
 
-def test_a_wrong_key_is_refused_with_its_field(console: Console) -> None:
+def test_a_wrong_key_is_refused_with_its_field(console: Terminal) -> None:
     code, _, errors = console.run("keys", "create", "a\nb")
     assert code == 2
     assert errors.startswith("name: ")
     assert console.run("keys", "revoke", "nothing")[0] == 2
 
 
-def test_me_tells_whose_key_it_is(console: Console) -> None:
+def test_me_tells_whose_key_it_is(console: Terminal) -> None:
     code, out, _ = console.run("me")
     assert code == 0
     assert out.splitlines()[0] == "admin, admin"
     assert json.loads(console.run("me", "--json")[1])["comparisons"]["used"] == 0
 
 
-def test_the_audit_is_narrowed_and_cut(console: Console) -> None:
+def test_the_audit_is_narrowed_and_cut(console: Terminal) -> None:
     console.run("keys", "create", "ci")
     deeds = json.loads(console.run("audit", "--actor", "admin", "--json")[1])
     assert [(deed["subject"], deed["after"]) for deed in deeds] == [("key", "created")]
@@ -77,7 +61,7 @@ def test_the_audit_is_narrowed_and_cut(console: Console) -> None:
     assert console.run("audit", "--since", "2100-01-01", "--json")[1].strip() == "[]"
 
 
-def test_the_audit_turns_its_pages(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_audit_turns_its_pages(console: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.client.accounts.MOST", 1)
     with Client.from_environment() as client:
         assert len(tuple(client.accounts.deeds(subject="key"))) == len(Role)

@@ -1,11 +1,10 @@
 """Cancel, pause and resume over HTTP and by the client's commands."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from api.client import Client
-from api.client.__main__ import main
 from api.client.watching import phase
 from service.domain.records import Role
 from tests.support.api_site import SPEC, Site, serving
@@ -79,21 +78,6 @@ def test_an_extension_is_new_totals_and_refusals_name_the_field(
     assert site.asker(Role.VIEWER).post(path, json={"seeds": 8}).status_code == 403
     asker.post(f"/v1/comparisons/{comparison}:cancel")
     assert asker.post(path, json={"seeds": 8}).json()["code"] == "transition_refused"
-
-
-@pytest.fixture
-def command(
-    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., str]]:
-    with serving(site.service) as url:
-        monkeypatch.setenv("KBFGS_URL", url)
-        monkeypatch.setenv("KBFGS_KEY", site.keys[Role.SUBMITTER])
-
-        def run(*arguments: str) -> str:
-            assert main(list(arguments), patience=0.0) == 0
-            return capsys.readouterr().out.strip()
-
-        yield run
 
 
 def test_the_commands_name_the_part_and_say_what_became_of_it(

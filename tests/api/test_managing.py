@@ -1,13 +1,10 @@
 """Find, edit, clone and delete comparisons, over HTTP and by the client's commands."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from api.client import Client
-from api.client.__main__ import main
 from service.contracts.states import ComparisonState
 from service.contracts.views import ComparisonView
 from service.domain.access_rows import DeedQuery
@@ -144,21 +141,6 @@ def test_a_clone_is_the_spec_again_with_changes_and_its_own_owner(site: Site) ->
     first, again = (asker.post(path, headers=word).json()["id"] for _ in range(2))
     assert first == again
     assert asker.post(path, json={"seeds": 9}, headers=word).status_code == 422
-
-
-@pytest.fixture
-def command(
-    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., str]]:
-    with serving(site.service) as url:
-        monkeypatch.setenv("KBFGS_URL", url)
-        monkeypatch.setenv("KBFGS_KEY", site.keys[Role.SUBMITTER])
-
-        def run(*arguments: str) -> str:
-            assert main(list(arguments), patience=0.0) == 0
-            return capsys.readouterr().out.strip()
-
-        yield run
 
 
 def test_the_commands_edit_find_clone_and_delete(
