@@ -1,10 +1,10 @@
 """The pages and the parts of them that are rendered again while a comparison runs."""
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
@@ -56,36 +56,40 @@ def router() -> APIRouter:
     return made
 
 
-def comparisons(
-    request: Request,
-    reading: Reading,
-    state: str = "",
-    q: str = "",
-    tag: str = "",
-    cursor: str = "",
-) -> HTMLResponse:
+def listed(
+    reading: Reading, state: str = "", q: str = "", tag: str = "", cursor: str = ""
+) -> dict[str, Any]:
+    """What the list shows of the comparisons that were asked for."""
+    chosen = ComparisonState(state) if state in set(ComparisonState) else None
+    wanted = Wanted(states=(chosen,) if chosen else (), tags=(tag,) if tag else ())
+    found, following = _search(reading, wanted, q.strip().lower(), cursor or None)
+    filters = {"state": chosen or "", "q": q, "tag": tag}
+    return {
+        **filters,
+        "items": found,
+        "cursor": cursor,
+        "first_href": _href(filters),
+        "next_href": _href({**filters, "cursor": following}) if following else "",
+    }
+
+
+Listed = Annotated[dict[str, Any], Depends(listed)]
+
+
+def comparisons(request: Request, reading: Reading, listed: Listed) -> HTMLResponse:
     """The list of comparisons, newest first."""
     return render(
         request,
         "comparisons.html",
         csrf=reading.csrf,
         states=[choice.value for choice in ComparisonState],
-        **_list(reading, state=state, text=q, tag=tag, cursor=cursor),
+        **listed,
     )
 
 
-def comparisons_part(
-    request: Request,
-    reading: Reading,
-    state: str = "",
-    q: str = "",
-    tag: str = "",
-    cursor: str = "",
-) -> HTMLResponse:
+def comparisons_part(request: Request, listed: Listed) -> HTMLResponse:
     """The table alone, for the page to bring itself up to date."""
-    return render(
-        request, "_list.html", **_list(reading, state=state, text=q, tag=tag, cursor=cursor)
-    )
+    return render(request, "_list.html", **listed)
 
 
 def comparison(request: Request, reading: Reading, comparison_id: str) -> HTMLResponse:
@@ -113,22 +117,6 @@ def _standing(reading: Reader, comparison_id: str) -> dict[str, Any]:
         "report": reading.service.reports.report(comparison_id),
         "activity": standing.activity(view, studies),
         "latest_start": standing.latest_start(studies),
-    }
-
-
-def _list(reading: Reader, *, state: str, text: str, tag: str, cursor: str) -> dict[str, Any]:
-    chosen = ComparisonState(state) if state in set(ComparisonState) else None
-    wanted = Wanted(states=(chosen,) if chosen else (), tags=(tag,) if tag else ())
-    found, following = _search(reading, wanted, text.strip().lower(), cursor or None)
-    filters = {"state": chosen or "", "q": text, "tag": tag}
-    return {
-        "items": found,
-        "state": chosen or "",
-        "q": text,
-        "tag": tag,
-        "cursor": cursor,
-        "first_href": _href(filters),
-        "next_href": _href({**filters, "cursor": following}) if following else "",
     }
 
 
