@@ -178,6 +178,11 @@ class Settings(BaseSettings):
         return _networks_in(self.webhook_networks)
 
     @property
+    def cpus_given(self) -> int:
+        """CPUs that this machine gives to the cluster."""
+        return self.num_cpus or os.cpu_count() or 1
+
+    @property
     def database(self) -> str:
         """The database's URL."""
         return self.database_url.get_secret_value() or f"sqlite:///{self.home / 'kbfgs.db'}"

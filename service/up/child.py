@@ -2,9 +2,11 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from service.up import leftovers
 
@@ -97,7 +99,15 @@ class Child:
 
 def end_together(*children: Child, grace: float) -> None:
     """End programs with everything below them, all at once."""
-    pids = [child.pid for child in children if child.pid is not None]
-    leftovers.end(leftovers.family(pids), grace=grace)
+    leftovers.end(_families(children), grace=grace)
     for child in children:
         child.reap()
+
+
+def remember_together(path: Path, *children: Child) -> None:
+    """Write down what runs of the programs, for the next start to end leftovers."""
+    leftovers.remember(path, _families(children))
+
+
+def _families(children: Iterable[Child]) -> list[psutil.Process]:
+    return leftovers.family(child.pid for child in children if child.pid is not None)

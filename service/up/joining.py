@@ -9,7 +9,7 @@ from pathlib import Path
 
 from service.settings import Settings
 from service.up import leftovers
-from service.up.child import Child, Program
+from service.up.child import Child, Program, remember_together
 from service.up.ending import told_to_end
 from service.up.errors import CannotStart
 from service.up.home import Home, held
@@ -44,8 +44,13 @@ def join(settings: Settings, head: str, say: Say) -> None:
         token = settings.ray_token_path or Home(settings.home).ray_token
         if not token.is_file():
             raise CannotStart(f"{token} is missing: copy it there from the machine of the head")
-        cpus = settings.num_cpus or os.cpu_count() or 1
-        node = RayNode(short_folder(), token, cpus=cpus, gpus=settings.num_gpus, host=settings.host)
+        node = RayNode(
+            short_folder(),
+            token,
+            cpus=settings.cpus_given,
+            gpus=settings.num_gpus,
+            host=settings.host,
+        )
         try:
             _watch(Child(_program(node, head, home), say), home, head, say)
         finally:
@@ -67,8 +72,7 @@ def _watch(ray: Child, home: Home, head: str, say: Say) -> None:
             while not told.wait(_LOOK_EVERY):
                 ray.watch()
                 if time.monotonic() - remembered >= _REMEMBER_EVERY:
-                    running = leftovers.family([ray.pid] if ray.pid is not None else [])
-                    leftovers.remember(home.processes, running)
+                    remember_together(home.processes, ray)
                     remembered = time.monotonic()
         finally:
             ray.end(grace=_GRACE)

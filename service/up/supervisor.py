@@ -17,7 +17,7 @@ from service.domain.errors import Unauthenticated
 from service.domain.records import Role
 from service.settings import Settings, kept_secret
 from service.up import leftovers
-from service.up.child import Child, Program, end_together
+from service.up.child import Child, Program, end_together, remember_together
 from service.up.ending import told_to_end
 from service.up.health import Health
 from service.up.home import Home, check_port, check_storage, held, write_private
@@ -73,7 +73,7 @@ def _run(settings: Settings, home: Home, service: Service, say: Say) -> None:
     kept_secret(home.ray_token)
     head = plan_head(
         home.ray_token,
-        cpus=settings.num_cpus or os.cpu_count() or 1,
+        cpus=settings.cpus_given,
         gpus=settings.num_gpus,
         host=settings.host,
         port=None if settings.host.is_loopback else settings.ray_port,
@@ -128,7 +128,7 @@ class Supervisor:
                     child.watch()
                 health.watch()
                 if looks % _REMEMBER_EVERY == 0:
-                    self._remember()
+                    remember_together(self._home.processes, *children)
                 looks += 1
                 self._announce(http, cluster=health.ready)
 
@@ -141,11 +141,6 @@ class Supervisor:
         self._head.remove()
         self._home.processes.unlink(missing_ok=True)
         self._say("stopped; unfinished comparisons go on at the next start")
-
-    def _remember(self) -> None:
-        pids = [child.pid for child in (self._ray, self._web, self._dispatcher)]
-        running = leftovers.family(pid for pid in pids if pid is not None)
-        leftovers.remember(self._home.processes, running)
 
     def _announce(self, http: httpx.Client, *, cluster: bool) -> None:
         """Say once that the web is ready, with the link, and once that the cluster is."""
