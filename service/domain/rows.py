@@ -170,7 +170,7 @@ class PointRows(Protocol):
     """The stored metric points, one for each epoch of each trial."""
 
     def upsert(self, attempt: int, points: Sequence[tuple[int, MetricPoint]]) -> None:
-        """Store points by trial key; an equal or higher attempt overwrites."""
+        """Store points by trial key, the last of a step; an equal or higher attempt overwrites."""
         ...
 
     def drop_after(self, trial_key: int, epoch: int) -> None:

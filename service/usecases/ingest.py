@@ -38,7 +38,7 @@ class Ingest:
     _trials: dict[str, TrialRecord] = field(default_factory=dict)
     _told: dict[int, list[MetricPoint]] = field(default_factory=dict)
     """Points by the trial's key that the figures do not know yet."""
-    _points: dict[tuple[int, int], MetricPoint] = field(default_factory=dict)
+    _points: list[tuple[int, MetricPoint]] = field(default_factory=list)
     _figures: dict[int, TrialFigures] = field(default_factory=dict)
     _changed: set[int] = field(default_factory=set)
 
@@ -81,7 +81,7 @@ class Ingest:
             raise TransitionRefused(
                 f"trial {trial.id} has not started in attempt {self.study.attempt}"
             )
-        self._points[trial.key, event.point.step] = event.point
+        self._points.append((trial.key, event.point))
         self._told.setdefault(trial.key, []).append(event.point)
 
     def _proposed(self, event: TrialProposed) -> None:
@@ -182,8 +182,7 @@ class Ingest:
     def _flush(self) -> None:
         for trial in self._trials.values():
             self._known(trial)
-        points = [(key, point) for (key, _step), point in self._points.items()]
-        self.unit.points.upsert(self.study.attempt, points)
+        self.unit.points.upsert(self.study.attempt, self._points)
         self.unit.trials.set_figures({key: self._figures[key] for key in self._changed})
         self._points.clear()
         self._changed.clear()

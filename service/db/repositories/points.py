@@ -28,7 +28,7 @@ class Points:
     session: Session
 
     def upsert(self, attempt: int, points: Sequence[tuple[int, MetricPoint]]) -> None:
-        """Store points by trial key; an equal or higher attempt overwrites.
+        """Store points by trial key, the last of a step; an equal or higher attempt overwrites.
 
         INSERT … ON CONFLICT (trial_key, step) DO UPDATE … WHERE excluded.attempt >= attempt.
         """
