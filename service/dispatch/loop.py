@@ -129,8 +129,11 @@ class Dispatcher:
         The claim is stored before the job is submitted: after a crash in between, the reconciler
         submits the same job again.
         """
+        queued = self.queue.queued()
+        if not queued:
+            return
         fairness = Fairness(self.queue.shares(), self.owner_studies, self.clock.now())
-        admission = admit(self.queue.queued(), self.queue.live(), capacity, fairness)
+        admission = admit(queued, self.queue.live(), capacity, fairness)
         for study, reason in admission.waiting:
             self.queue.waits(study, reason)
         settled = self.monotonic() - self._settling >= _SETTLED_AFTER
