@@ -1,6 +1,5 @@
 """Several dispatchers on one database: one leads, and nothing is done twice."""
 
-import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +9,7 @@ from sqlalchemy import text
 from service.contracts.states import StudyState
 from service.db.unit_of_work import SqlUnits
 from service.domain.ports import JobRequest, RunnerUnreachable
-from service.domain.records import Node
+from service.domain.records import Node, StudyRecord
 from tests.support.control_plane import ControlPlane
 from tests.support.queues import a_study
 
@@ -35,21 +34,20 @@ def test_many_studies_are_claimed_by_two_at_once_none_twice_none_left(
 ) -> None:
     queue = plane_on_both.service.queue
     everything = many_studies(plane_on_both, comparisons=comparisons)
-    barrier = threading.Barrier(2)
+    together = threading.Barrier(2, timeout=60)
 
-    def claim_all(seed: int) -> list[tuple[str, int]]:
-        barrier.wait()
+    def race(studies: list[StudyRecord]) -> list[tuple[str, int]]:
         won = []
-        while queued := list(queue.queued()):
-            random.Random(seed).shuffle(queued)
-            won += [(one.id, one.attempt) for study in queued if (one := queue.claim(study))]
+        for study in studies:
+            together.wait()
+            if one := queue.claim(study):
+                won.append((one.id, one.attempt))
         return won
 
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(claim_all, (1, 2))
-    assert first
-    assert second
+        first, second = pool.map(race, [list(queue.queued()) for _ in range(2)])
     assert sorted(first + second) == sorted((study, 1) for study in everything)
+    assert not list(queue.queued())
 
 
 def test_one_dispatcher_works_and_the_other_takes_over_when_it_ends(plane: ControlPlane) -> None:
