@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from api.client import Client
@@ -26,6 +26,7 @@ class Course:
         epochs: The epochs of each trial that are stored.
         losses: Its training losses.
         attempts: The most attempts that a study took.
+        log: What its drivers and trials printed.
     """
 
     state: ComparisonState
@@ -34,6 +35,7 @@ class Course:
     epochs: Mapping[str, tuple[int, ...]]
     losses: Mapping[str, tuple[float | None, ...]]
     attempts: int
+    log: str
 
     def faults(self, undisturbed: Course, *, epochs: int) -> tuple[str, ...]:
         """What is not as it should be, in words; nothing where all is well."""
@@ -61,7 +63,15 @@ def course(client: Client, comparison: ComparisonView) -> Course:
         epochs={numbers[curve.trial_id]: curve.epoch for curve in curves},
         losses={numbers[curve.trial_id]: curve.train_loss for curve in curves},
         attempts=max(study.attempt for study in client.studies(comparison.id)),
+        log="".join(_log(client, comparison.id)),
     )
+
+
+def _log(client: Client, comparison_id: str) -> Iterator[str]:
+    page = client.logs(comparison_id)
+    while page.items:
+        yield page.text
+        page = client.logs(comparison_id, after=page.last)
 
 
 def epochs_done(client: Client, comparison: ComparisonView) -> int:

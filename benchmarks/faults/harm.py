@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.faults.courses import Course
 from tests.support.running_service import RunningService, running_service, wait_for
 from tests.support.two_machines import ServiceOnTwo, service_on_two_machines, wait_for_machines
 
@@ -49,12 +50,20 @@ class Fault:
         harm: Does it.
         spec: The comparison that it is done to.
         running: Gives the service that runs it.
+        told: What the comparison's logs say of it, which shows that it was felt.
     """
 
     title: str
     harm: Harm
     spec: Mapping[str, Any] = field(default_factory=lambda: ONE_WORKER)
     running: Callable[[], AbstractContextManager[RunningService]] = running_service
+    told: str = ""
+
+    def faults(self, ended: Course, undisturbed: Course) -> tuple[str, ...]:
+        """What a comparison shows of it that it should not, or does not that it should."""
+        lost = ended.faults(undisturbed, epochs=self.spec["budget"]["epochs"])
+        felt = self.told in ended.log
+        return lost if felt else (*lost, "the harm was not felt")
 
 
 def kill(pattern: str) -> Harm:
@@ -62,6 +71,17 @@ def kill(pattern: str) -> Harm:
 
     def harm(service: RunningService, _comparison: str) -> None:
         wait_for(lambda: service.processes(pattern), FOUND_WITHIN, pattern)[-1].kill()
+
+    return harm
+
+
+def kill_replaced(pattern: str) -> Harm:
+    """The same of a process in whose place the service starts another."""
+
+    def harm(service: RunningService, comparison: str) -> None:
+        before = set(service.processes(pattern))
+        kill(pattern)(service, comparison)
+        wait_for(lambda: set(service.processes(pattern)) - before, FOUND_WITHIN, f"a new {pattern}")
 
     return harm
 
@@ -141,18 +161,21 @@ class _Suspended:
 
 
 TRIAL_ACTOR = "ray::TrialTrainable"
+ACTOR_DIED = "actor died"
 FAULTS: Mapping[str, Fault] = {
-    "trial": Fault("`kill -9` of a trial's actor", kill(TRIAL_ACTOR)),
+    "trial": Fault("`kill -9` of a trial's actor", kill(TRIAL_ACTOR), told=ACTOR_DIED),
     "driver": Fault("`kill -9` of the driver", kill("workers run")),
     "supervisor": Fault("`kill -9` of the job supervisor", kill("ray::JobSupervisor")),
-    "dispatcher": Fault("`kill -9` of the dispatcher", kill("service dispatch")),
-    "web": Fault("`kill -9` of the web", kill("api serve")),
+    "dispatcher": Fault("`kill -9` of the dispatcher", kill_replaced("service dispatch")),
+    "web": Fault("`kill -9` of the web", kill_replaced("api serve")),
     "head": Fault("`kill -9` of the whole Ray head", kill_head),
     "away": Fault(f"the web away for {AWAY_SECONDS:g} s", web_away),
     "disk": Fault(
         f"the driver's disk full for {FULL_SECONDS:g} s, the web away meanwhile", disk_full
     ),
-    "checkpoint": Fault("a checkpoint cut in half, its trial killed", half_a_checkpoint),
+    "checkpoint": Fault(
+        "a checkpoint cut in half, its trial killed", half_a_checkpoint, told="cannot be used"
+    ),
     "rank": Fault("`kill -9` of one of two DDP workers", kill("ray::RayTrainWorker"), TWO_WORKERS),
     "controller": Fault(
         "`kill -9` of the train controller", kill("ray::TrainController"), TWO_WORKERS

@@ -18,6 +18,7 @@ WELL = Course(
     epochs={"t0": (0, 1, 2)},
     losses={"t0": (3.0, 2.0, 1.0)},
     attempts=1,
+    log="t0: the actor died",
 )
 REPETITION = Repetition(
     kind="web",
@@ -47,6 +48,12 @@ def test_a_course_with_more_attempts_and_the_same_figures_lost_nothing() -> None
 )
 def test_whatever_differs_is_named(changed: dict[str, object], words: str) -> None:
     assert replace(WELL, **changed).faults(WELL, epochs=2) == (words,)
+
+
+def test_harm_of_which_the_logs_tell_nothing_was_not_felt() -> None:
+    fault = replace(FAULTS["web"], spec={"budget": {"epochs": 2}}, told="actor died")
+    assert fault.faults(WELL, WELL) == ()
+    assert fault.faults(replace(WELL, log=""), WELL) == ("the harm was not felt",)
 
 
 def test_moments_follow_from_the_seed_and_spread_over_the_whole_run() -> None:
