@@ -113,6 +113,22 @@ def start(home: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
         )
 
 
+def refused_start(home: Path, port: int) -> str:
+    """What a start that must fail says, in one line and with exit code 2."""
+    run = subprocess.run(
+        [sys.executable, "-m", "service", "up"],
+        cwd=ROOT,
+        env=environment(home, port),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1, run.stderr
+    return run.stderr
+
+
 @contextmanager
 def running_service(home: Path | None = None, **settings: object) -> Iterator[RunningService]:
     """The service, ready, and ended after the body; in a folder of its own by default."""

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.chromium import watched_page
-from tests.support.running_service import RunningService, running_service, wait_for
+from tests.support.running_service import RunningService, wait_for
 
 pytestmark = [pytest.mark.ray, pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -13,9 +13,9 @@ SPEC = {
     "name": NAME,
     "problems": ["mnist-5k-autoencoder"],
     "contenders": [{"optimizer": "kbfgs"}, {"optimizer": "sgd"}],
-    "budget": {"epochs": 8},
+    "budget": {"epochs": 6},
     "tuning": {"trials": 1},
-    "seeds": 2,
+    "seeds": 1,
 }
 POINTS_DRAWN = """() => {
     const plot = document.querySelector("[data-plot]");
@@ -28,8 +28,10 @@ def points_drawn(page: Page) -> int:
     return int(page.evaluate(POINTS_DRAWN))
 
 
-def test_a_curve_grows_and_the_verdict_appears_while_ray_trains(browser: Browser) -> None:
-    with running_service() as service, watched_page(browser) as page:
+def test_a_curve_grows_and_the_verdict_appears_while_ray_trains(
+    service: RunningService, browser: Browser
+) -> None:
+    with watched_page(browser) as page:
         with service.client() as client:
             comparison = client.submit(SPEC)
         follow(page, service, comparison.id)

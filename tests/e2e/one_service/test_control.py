@@ -1,6 +1,5 @@
 """A comparison is paused, resumed and cut down while it trains; nothing of it is left running."""
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -16,7 +15,7 @@ from service.contracts.states import ComparisonState, StudyKind, StudyState
 from service.contracts.views import Series
 from service.domain import planning
 from tests.support.footprint import Footprint
-from tests.support.running_service import running_service, wait_for
+from tests.support.running_service import wait_for
 from workers.context import TrialFolder, TrialPlan, plan_trials
 from workers.local import run_trial
 from workers.ranks.local import LocalRanks
@@ -44,18 +43,6 @@ where nothing else runs, and longer on a loaded machine."""
 STARTED = 240.0
 RANK = "RayTrainWorker"
 PAUSE = 6.0
-
-
-@pytest.fixture(scope="module")
-def footprint() -> Iterator[Footprint]:
-    """Of a service whose folder for temporary files is its own; short, for Ray's sockets."""
-    with (
-        tempfile.TemporaryDirectory(prefix="kt") as folder,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setenv("TMPDIR", folder)
-        with running_service() as started:
-            yield Footprint(started, Path(folder))
 
 
 @pytest.fixture(scope="module")

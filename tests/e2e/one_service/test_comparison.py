@@ -1,7 +1,6 @@
 """One comparison through every part of the system, and what the system opens meanwhile."""
 
 import html
-from collections.abc import Iterator
 
 import httpx
 import psutil
@@ -9,11 +8,12 @@ import pytest
 import torch
 
 from service.contracts.states import ENDED_COMPARISONS, ComparisonState, StudyKind, TrialState
+from service.up.home import free_ports
 from tests.support.running_service import (
     RunningService,
     listening,
     on_the_loopback,
-    running_service,
+    refused_start,
     wait_for,
 )
 from workers.checkpoint import weights_of
@@ -37,12 +37,6 @@ SAVED = (0, 2, 3)
 
 
 JOB = {"entrypoint": "true"}
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[RunningService]:
-    with running_service() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +161,11 @@ def test_the_api_is_behind_a_key(service: RunningService) -> None:
         answer = httpx.get(service.url + path)
         assert answer.status_code == 401
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_second_start_on_the_same_folder_is_refused(service: RunningService) -> None:
+    assert str(service.home) in refused_start(service.home, free_ports(1)[0])
+    assert service.process.poll() is None
 
 
 def test_a_running_comparison_can_be_cancelled(service: RunningService) -> None:
