@@ -6,6 +6,7 @@ Fills a database, starts the real web with two processes, and lets 1, 10 and 50 
 
 import argparse
 import asyncio
+import itertools
 import os
 import subprocess
 import sys
@@ -150,14 +151,11 @@ def requests(seeded: Seeded) -> dict[str, Ask]:
             path.format(id=ids[(7 * number + done) % len(ids)]), params=params, headers=headers
         )
 
-    def told(driven: Driven, done: int) -> tuple[str, bytes, dict[str, str]]:
-        path = f"/v1/studies/{driven.study_id}/events"
-        some = bodies[driven.trial_id]
-        return path, some[done % len(some)], {"Authorization": f"Bearer {driven.token}"}
-
-    def ingest(client: httpx.AsyncClient, number: int, done: int) -> Answer:
-        path, body, token = told(seeded.driven[number], done)
-        return client.post(path, content=body, headers=token)
+    def ingest(client: httpx.AsyncClient, number: int, _done: int) -> Answer:
+        driven = seeded.driven[number]
+        token = {"Authorization": f"Bearer {driven.token}"}
+        body = next(bodies[driven.trial_id])
+        return client.post(f"/v1/studies/{driven.study_id}/events", content=body, headers=token)
 
     def create(client: httpx.AsyncClient, number: int, done: int) -> Answer:
         document = spec(f"made {number}-{done}")
@@ -174,21 +172,21 @@ def requests(seeded: Seeded) -> dict[str, Ask]:
     }
 
 
-def batches(driven: Driven, count: int = 30) -> list[bytes]:
-    """Bodies of 1,000 points each, one after the other."""
-    points = curve(BATCH * count)
-    return [
-        EventBatch(
-            attempt=1,
-            events=tuple(
-                TrialPoint(trial_id=driven.trial_id, point=point)
-                for point in points[first : first + BATCH]
-            ),
-        )
-        .model_dump_json()
-        .encode()
-        for first in range(0, len(points), BATCH)
-    ]
+def batches(driven: Driven) -> Iterator[bytes]:
+    """Bodies of 1,000 new points each, one after the other without end."""
+    epochs, steps, loss = 1_111_111_111, 1_222_222_222, 1.3333333333333333
+    (point,) = curve(1)
+    marked = point.model_copy(update={"epoch": epochs, "step": steps, "train_loss": loss})
+    batch = EventBatch(
+        attempt=1, events=(TrialPoint(trial_id=driven.trial_id, point=marked),)
+    ).model_dump_json()
+    event = batch[batch.index("[") + 1 : batch.rindex("]")]
+    before, after = batch.split(event)
+    for mark, field in ((epochs, "%d"), (steps, "%d"), (loss, "%r")):
+        event = event.replace(repr(mark), field)
+    for first in itertools.count(1, BATCH):
+        points = ((epoch, 25 * epoch, 60 + 1 / epoch) for epoch in range(first, first + BATCH))
+        yield f"{before}{','.join(event % values for values in points)}{after}".encode()
 
 
 def memory(process: psutil.Process) -> int:
