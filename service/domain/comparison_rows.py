@@ -10,6 +10,7 @@ from service.contracts.spec import ComparisonSpec
 from service.contracts.states import ComparisonState
 from service.contracts.views import ChangeEvent
 from service.domain.fairness import Share
+from service.domain.ordering import Order, Place
 from service.domain.records import ComparisonRecord
 
 
@@ -65,9 +66,9 @@ class ComparisonRows(Protocol):
         ...
 
     def page(
-        self, limit: int, *, before: str | None, wanted: Wanted
-    ) -> tuple[ComparisonRecord, ...]:
-        """Some comparisons, newest first, from the one after ``before`` on."""
+        self, limit: int, *, after: Place | None, wanted: Wanted, order: Order
+    ) -> tuple[tuple[Place, ComparisonRecord], ...]:
+        """Some comparisons with their places in a settled order, from those after ``after`` on."""
         ...
 
     def live(self) -> tuple[tuple[str, int], ...]:

@@ -18,6 +18,7 @@ from service.domain import ids, planning, previews
 from service.domain.comparison_rows import EVERY, Wanted
 from service.domain.errors import IdempotencyMismatch, NotFound
 from service.domain.merging import merged
+from service.domain.ordering import NEWEST_FIRST, Order, cursor_at, place_at, settled
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import Actor, ComparisonRecord
 from service.domain.rows import RememberedRequest
@@ -104,24 +105,29 @@ class Comparisons:
         limit: int = 50,
         cursor: str | None = None,
         wanted: Wanted = EVERY,
+        order: Order = NEWEST_FIRST,
     ) -> ComparisonPage:
-        """Some comparisons, newest first.
+        """Some comparisons.
 
         Args:
             limit: How many at most.
-            cursor: The ``next_cursor`` of the page before.
+            cursor: The ``next_cursor`` of the page before, in the same order.
             wanted: Which ones.
+            order: By which of `COMPARISONS_BY`; what is alike stands the newest first.
 
         Raises:
-            NotFound: Where the cursor names no comparison.
+            NotFound: Where the cursor is none of a page in that order.
         """
+        order = settled(order)
+        place = None if cursor is None else place_at(cursor, order)
         with self.units.read() as unit:
-            if cursor is not None:
-                _found(unit, cursor)
-            records = unit.comparisons.page(limit + 1, before=cursor, wanted=wanted)
-            views = comparison_views(unit, records[:limit], now=self.clock.now())
-        more = len(records) > limit
-        return ComparisonPage(items=views, next_cursor=views[-1].id if more else None)
+            found = unit.comparisons.page(limit + 1, after=place, wanted=wanted, order=order)
+            records = [record for _, record in found[:limit]]
+            views = comparison_views(unit, records, now=self.clock.now())
+        more = len(found) > limit
+        return ComparisonPage(
+            items=views, next_cursor=cursor_at(found[limit - 1][0], order) if more else None
+        )
 
     def get(self, comparison_id: str) -> ComparisonView:
         """One comparison.

@@ -19,7 +19,7 @@ class Comparison(Base):
 
     key: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(String(16), unique=True)
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(200), index=True)
     state: Mapped[str] = mapped_column(String(16), index=True)
     reason: Mapped[str]
     owner: Mapped[str] = mapped_column(String(100))
@@ -32,7 +32,7 @@ class Comparison(Base):
     spec: Mapped[dict[str, Any]]
     seeds: Mapped[dict[str, Any]]
     cancelled: Mapped[list[str]] = mapped_column(server_default="[]")
-    priority: Mapped[int] = mapped_column(server_default="0")
+    priority: Mapped[int] = mapped_column(server_default="0", index=True)
     at_once: Mapped[int | None]
 
     __table_args__ = (Index(None, "owner_key", "state"), Index(None, "owner", "key"))

@@ -3,9 +3,21 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, delete, func, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.contracts.plan import Seeds
 from service.contracts.spec import ComparisonSpec
@@ -13,6 +25,7 @@ from service.contracts.states import ENDED_COMPARISONS, ComparisonState
 from service.db.models import Comparison, ComparisonTag, DeletedComparison
 from service.domain.comparison_rows import Deleted, Wanted
 from service.domain.fairness import Share
+from service.domain.ordering import CREATED, By, Order, Place
 from service.domain.records import ComparisonRecord
 
 
@@ -63,13 +76,15 @@ class Comparisons:
         return _record(row) if row else None
 
     def page(
-        self, limit: int, *, before: str | None, wanted: Wanted
-    ) -> tuple[ComparisonRecord, ...]:
-        """Some comparisons, newest first, from the one after ``before`` on."""
-        query = _fitting(wanted).order_by(Comparison.key.desc()).limit(limit)
-        if before is not None:
-            query = query.where(Comparison.key < _key_of(before))
-        return tuple(_record(row) for row in self.session.scalars(query))
+        self, limit: int, *, after: Place | None, wanted: Wanted, order: Order
+    ) -> tuple[tuple[Place, ComparisonRecord], ...]:
+        """Some comparisons with their places in a settled order, from those after ``after`` on."""
+        query = _fitting(wanted).order_by(*map(_sorted, order)).limit(limit)
+        if after is not None:
+            query = query.where(_beyond(after, order))
+        return tuple(
+            (_place(row, order), _record(row)) for row in self.session.scalars(query)
+        )
 
     def live(self) -> tuple[tuple[str, int], ...]:
         """Id and last change of the comparisons that have not ended, oldest first."""
@@ -156,6 +171,35 @@ class Comparisons:
 
 def _key_of(comparison_id: str) -> ScalarSelect[int]:
     return select(Comparison.key).where(Comparison.id == comparison_id).scalar_subquery()
+
+
+_SORTED_BY: Mapping[str, InstrumentedAttribute[Any]] = {
+    CREATED: Comparison.key,
+    "name": Comparison.name,
+    "owner": Comparison.owner,
+    "priority": Comparison.priority,
+    "state": Comparison.state,
+}
+
+
+def _sorted(by: By) -> ColumnElement[Any]:
+    column = _SORTED_BY[by.field]
+    return column.desc() if by.descending else column.asc()
+
+
+def _beyond(place: Place, order: Order) -> ColumnElement[bool]:
+    """What stands after a place: farther by the first field, or alike and farther by the rest."""
+    column, value = _SORTED_BY[order[0].field], place[0]
+    farther = column < value if order[0].descending else column > value
+    if len(order) == 1:
+        return farther
+    # The bound is implied by what follows it; a database begins there in the index.
+    bound = column <= value if order[0].descending else column >= value
+    return and_(bound, or_(farther, _beyond(place[1:], order[1:])))
+
+
+def _place(row: Comparison, order: Order) -> Place:
+    return tuple(getattr(row, _SORTED_BY[by.field].key) for by in order)
 
 
 def _fitting(wanted: Wanted) -> Select[Comparison]:

@@ -8,11 +8,17 @@ from sqlalchemy import Engine, event
 
 from service.contracts.events import TrialPoint
 from service.db.models import Base
+from service.domain.ordering import By, cursor_at, settled
 from tests.support.control_plane import ControlPlane, point
 
+PRIORITY = (By("priority", descending=True),)
 TABLES = frozenset(Base.metadata.tables)
 ASKED: dict[str, Callable[[ControlPlane, str], object]] = {
     "list": lambda plane, _: plane.service.comparisons.page(limit=2),
+    "list by name": lambda plane, _: plane.service.comparisons.page(limit=2, order=(By("name"),)),
+    "its next page": lambda plane, _: plane.service.comparisons.page(
+        limit=2, order=PRIORITY, cursor=cursor_at((3, 7), settled(PRIORITY))
+    ),
     "get": lambda plane, one: plane.service.comparisons.get(one),
     "studies": lambda plane, one: plane.service.comparisons.studies(one),
     "trials": lambda plane, one: plane.service.trials.of(one),
