@@ -1,6 +1,6 @@
 """What routes depend on: the service, who asks and what they may do, a driver's claim."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -10,7 +10,14 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from api.events import Feed
 from api.limits import Limits
 from api.metrics import Metrics
-from api.sessions import CSRF_HEADER, SESSION_COOKIE, csrf_matches, from_elsewhere, sent_twice
+from api.sessions import (
+    CSRF_HEADER,
+    SESSION_COOKIE,
+    csrf_matches,
+    csrf_token,
+    from_elsewhere,
+    sent_twice,
+)
 from service.bootstrap import Service
 from service.domain.errors import Forbidden, Unauthenticated
 from service.domain.records import Actor, Role
@@ -126,6 +133,22 @@ def _check_page(request: Request, session: str) -> None:
 
 
 Viewer = Annotated[Actor, Depends(viewer)]
+
+
+async def listening(
+    request: Request,
+    actor: Viewer,
+    key: Annotated[Credentials, Security(_key)],
+    session: Annotated[str | None, Security(_session)],
+) -> AsyncIterator[None]:
+    """One of the streams that a key or a session of the pages may have open, until it ends.
+
+    Raises:
+        TooManyRequests: Where all of them are.
+    """
+    asker = actor.key_id if key is not None or session is None else csrf_token(session)
+    with get_limits(request).streams.one(asker):
+        yield
 
 
 def _needs(actor: Actor, role: Role) -> Actor:

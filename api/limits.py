@@ -1,12 +1,14 @@
 """How often may be asked: a bucket of tokens for each key, each study and each stranger's address.
 
-The buckets are this process's own: with n processes of the web an asker gets up to n times as much.
+And how many streams of events an asker may listen to. Buckets and counts are this process's own:
+with n processes of the web an asker gets up to n times as much.
 """
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from service.domain.errors import TooManyRequests
@@ -16,6 +18,8 @@ BURST_SECONDS = 10.0
 """A bucket holds what comes in so long."""
 MOST_ASKERS = 10_000
 """Beyond so many the one who asked longest ago is forgotten, and may then begin anew."""
+STREAM_RETRY_SECONDS = 10.0
+"""When to ask again for a stream where all are taken: nobody knows when one will end."""
 
 
 class Buckets:
@@ -51,6 +55,37 @@ class Buckets:
         return wait
 
 
+class Streams:
+    """Counts the streams that each asker has open; the event loop's thread alone asks.
+
+    Args:
+        most: Of one asker; 0 is no limit.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self, asker: str) -> Iterator[None]:
+        """One stream more, until the body ends.
+
+        Raises:
+            TooManyRequests: Where the asker has as many as it may.
+        """
+        if self._most and self._open[asker] >= self._most:
+            raise TooManyRequests(
+                f"{self._most} streams of events are open with this key or session: end one",
+                retry_after=STREAM_RETRY_SECONDS,
+            )
+        self._open[asker] += 1
+        try:
+            yield
+        finally:
+            self._open[asker] -= 1
+            self._open += Counter()  # forgets who has none
+
+
 @dataclass(frozen=True)
 class Limits:
     """The limits of one application; every method raises TooManyRequests where one is reached."""
@@ -58,6 +93,7 @@ class Limits:
     keys: Buckets
     studies: Buckets
     strangers: Buckets
+    streams: Streams
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -66,6 +102,7 @@ class Limits:
             keys=Buckets(settings.key_requests),
             studies=Buckets(settings.study_requests),
             strangers=Buckets(settings.stranger_requests),
+            streams=Streams(settings.key_streams),
         )
 
     def key(self, key_id: str) -> None:

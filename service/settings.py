@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     """Requests of one study's driver, alike."""
     stranger_requests: Annotated[float, Field(ge=0)] = 60.0
     """Requests of one address, without a key or token that is good, alike."""
+    key_streams: Annotated[int, Field(ge=0)] = 200
+    """Streams of events that one key, or one session of the pages, may listen to at once at each
+    process of the web."""
     owner_studies: Annotated[int, Field(ge=1)] | None = None
     """Studies of one owner that may run at the same time; no limit by default."""
     webhook_networks: str = ""

@@ -126,6 +126,9 @@ def _add_list(every: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     listing.add_argument("--tag", action="append", help="those with this tag; several: with all")
     listing.add_argument("--owner", metavar="NAME", help="those created with a key of this name")
     listing.add_argument("--name", metavar="TEXT", help="those with this text in their name")
+    listing.add_argument(
+        "--sort", metavar="FIELDS", help="as -priority,name; by default the newest first"
+    )
 
 
 def _add_managing(every: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

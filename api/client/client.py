@@ -101,8 +101,9 @@ class Client:
         tags: Sequence[str] = (),
         owner: str | None = None,
         name: str | None = None,
+        sort: str | None = None,
     ) -> ComparisonPage:
-        """Some comparisons, newest first.
+        """Some comparisons.
 
         Args:
             limit: How many at most.
@@ -111,6 +112,7 @@ class Client:
             tags: Those with all of these tags.
             owner: Those created with a key of this name.
             name: Those with this text in their name.
+            sort: As ``-priority,name``; otherwise the newest first.
         """
         states = [state] if isinstance(state, ComparisonState) else list(state or ())
         query: Query = {
@@ -120,6 +122,7 @@ class Client:
             "tag": list(tags),
             "owner": owner,
             "name": name,
+            "sort": sort,
         }
         return self._http.get(ComparisonPage, "/v1/comparisons", query)
 

@@ -52,6 +52,7 @@ def show_list(client: Client, options: argparse.Namespace) -> int:
         tags=options.tag or (),
         owner=options.owner,
         name=options.name,
+        sort=options.sort,
     )
     if options.json:
         return print_json(page)

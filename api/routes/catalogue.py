@@ -1,21 +1,41 @@
 """The catalogue: what there is to compare."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
+from fastapi import APIRouter, Depends, Response
+
+from api import lists
 from api.deps import ServiceDep, Viewer
+from api.etags import TaggedRoute
 from api.reference import problems
 from service.contracts.catalogue import OptimizerEntry, ProblemEntry
 
-router = APIRouter(prefix="/v1", tags=["catalogue"])
+router = APIRouter(prefix="/v1", tags=["catalogue"], route_class=TaggedRoute)
 
 
-@router.get("/problems", responses=problems())
-def list_problems(_: Viewer, service: ServiceDep) -> tuple[ProblemEntry, ...]:
+@router.get(
+    "/problems",
+    response_model=lists.many_of(ProblemEntry),
+    responses=problems(),
+)
+def list_problems(
+    _: Viewer,
+    service: ServiceDep,
+    fields: Annotated[lists.Fields | None, Depends(lists.fields_of(ProblemEntry))],
+) -> Response:
     """Every problem that a comparison can name."""
-    return service.catalogue.problems
+    return lists.answer_many(ProblemEntry, service.catalogue.problems, fields)
 
 
-@router.get("/optimizers", responses=problems())
-def list_optimizers(_: Viewer, service: ServiceDep) -> tuple[OptimizerEntry, ...]:
+@router.get(
+    "/optimizers",
+    response_model=lists.many_of(OptimizerEntry),
+    responses=problems(),
+)
+def list_optimizers(
+    _: Viewer,
+    service: ServiceDep,
+    fields: Annotated[lists.Fields | None, Depends(lists.fields_of(OptimizerEntry))],
+) -> Response:
     """Every optimizer with its settings, their bounds and its default space."""
-    return service.catalogue.optimizers
+    return lists.answer_many(OptimizerEntry, service.catalogue.optimizers, fields)

@@ -4,16 +4,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from api import lists
 from api.bodies import BodyDep
 from api.deps import IdempotencyKey, ServiceDep, Submitter, Viewer
+from api.etags import TaggedRoute
 from api.pagination import Page
 from api.reference import problems, spec_body
 from service.contracts.labels import MOST_TAGS, Tag
 from service.contracts.states import ComparisonState
 from service.contracts.views import ComparisonPage, ComparisonView, Preview, StudyView
 from service.domain.comparison_rows import Wanted
+from service.domain.ordering import COMPARISONS_BY, Order
 
-router = APIRouter(prefix="/v1", tags=["comparisons"])
+router = APIRouter(prefix="/v1", tags=["comparisons"], route_class=TaggedRoute)
 
 
 @router.post(
@@ -65,21 +68,55 @@ def wanted(
     return Wanted(tuple(state or ()), tuple(tag or ()), owner, name)
 
 
-@router.get("/comparisons", responses=problems(404))
+Some = Annotated[lists.Fields | None, Depends(lists.fields_of(ComparisonView))]
+
+
+@router.get(
+    "/comparisons",
+    response_model=lists.page_of(ComparisonPage, ComparisonView),
+    responses=problems(404),
+)
 def page(
-    _: Viewer, service: ServiceDep, page: Page, wanted: Annotated[Wanted, Depends(wanted)]
-) -> ComparisonPage:
-    """Comparisons, newest first; `state` and `tag` may be given several times."""
-    return service.comparisons.page(limit=page.limit, cursor=page.cursor, wanted=wanted)
+    _: Viewer,
+    service: ServiceDep,
+    page: Page,
+    wanted: Annotated[Wanted, Depends(wanted)],
+    order: Annotated[
+        Order, Depends(lists.sort_by(COMPARISONS_BY, otherwise="the newest stand first"))
+    ],
+    fields: Some,
+) -> Response:
+    """Comparisons, newest first or as `sort` says; `state` and `tag` may be given several times.
+
+    Pages go on from a place, not from a number: what is created or deleted meanwhile moves nothing
+    from one page to the next.
+    """
+    found = service.comparisons.page(
+        limit=page.limit, cursor=page.cursor, wanted=wanted, order=order
+    )
+    return lists.answer_page(found, fields)
 
 
-@router.get("/comparisons/{comparison_id}", responses=problems(404))
-def get(_: Viewer, service: ServiceDep, comparison_id: str) -> ComparisonView:
+@router.get(
+    "/comparisons/{comparison_id}",
+    response_model=lists.one_of(ComparisonView),
+    responses=problems(404),
+)
+def get(_: Viewer, service: ServiceDep, comparison_id: str, fields: Some) -> Response:
     """One comparison, with the progress of each contender."""
-    return service.comparisons.get(comparison_id)
+    return lists.answer_one(service.comparisons.get(comparison_id), fields)
 
 
-@router.get("/comparisons/{comparison_id}/studies", responses=problems(404))
-def studies(_: Viewer, service: ServiceDep, comparison_id: str) -> tuple[StudyView, ...]:
+@router.get(
+    "/comparisons/{comparison_id}/studies",
+    response_model=lists.many_of(StudyView),
+    responses=problems(404),
+)
+def studies(
+    _: Viewer,
+    service: ServiceDep,
+    comparison_id: str,
+    fields: Annotated[lists.Fields | None, Depends(lists.fields_of(StudyView))],
+) -> Response:
     """The studies of a comparison: its tuning searches and, later, its finals."""
-    return service.comparisons.studies(comparison_id)
+    return lists.answer_many(StudyView, service.comparisons.studies(comparison_id), fields)

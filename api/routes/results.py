@@ -5,37 +5,69 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
-from api.deps import FeedDep, ServiceDep, Viewer
+from api import lists
+from api.deps import FeedDep, ServiceDep, Viewer, listening
+from api.etags import TaggedRoute
 from api.headers import REPORT_POLICY
 from api.reference import problems
 from service.contracts.report import Report
 from service.contracts.states import StudyKind
 from service.contracts.views import ComparisonView, Series, TrialView
+from service.domain.ordering import Order, arranged
 
-router = APIRouter(prefix="/v1/comparisons/{comparison_id}", tags=["results"])
+router = APIRouter(
+    prefix="/v1/comparisons/{comparison_id}", tags=["results"], route_class=TaggedRoute
+)
 
 Kind = Annotated[StudyKind | None, Query(description="Tuning or finals alone.")]
 OneContender = Annotated[str | None, Query(description="One contender alone.")]
 LARGEST_NUMBER = 2**31 - 1
 
 
-@router.get("/trials", responses=problems(404))
+TRIALS_BY = (
+    "best_loss",
+    "contender",
+    "ended_at",
+    "epochs_done",
+    "final_loss",
+    "problem",
+    "seed",
+    "started_at",
+    "state",
+    "training_seconds",
+    "worker_seconds",
+)
+
+
+@router.get(
+    "/trials",
+    response_model=lists.many_of(TrialView),
+    responses=problems(404),
+)
 def trials(
     _: Viewer,
     service: ServiceDep,
     comparison_id: str,
+    order: Annotated[Order, Depends(lists.sort_by(TRIALS_BY, otherwise="they stand by number"))],
+    fields: Annotated[lists.Fields | None, Depends(lists.fields_of(TrialView))],
     kind: Kind = None,
     contender: OneContender = None,
-) -> tuple[TrialView, ...]:
-    """The trials of a comparison by number."""
-    return service.trials.of(comparison_id, kind=kind, contender=contender)
+) -> Response:
+    """The trials of a comparison by number, or as `sort` says; what lacks a figure comes last."""
+    found = service.trials.of(comparison_id, kind=kind, contender=contender)
+    return lists.answer_many(TrialView, arranged(found, order), fields)
 
 
-@router.get("/metrics", responses=problems(404))
+@router.get(
+    "/metrics",
+    response_model=lists.many_of(Series),
+    responses=problems(404),
+)
 def metrics(
     _: Viewer,
     service: ServiceDep,
     comparison_id: str,
+    fields: Annotated[lists.Fields | None, Depends(lists.fields_of(Series))],
     kind: Kind = None,
     contender: OneContender = None,
     trial: Annotated[list[str] | None, Query(description="These trials alone.")] = None,
@@ -43,11 +75,12 @@ def metrics(
         int | None,
         Query(ge=2, le=100_000, description="Points of a curve at most; extremes are kept."),
     ] = None,
-) -> tuple[Series, ...]:
+) -> Response:
     """The curves of a comparison's trials."""
-    return service.trials.series(
+    found = service.trials.series(
         comparison_id, kind=kind, contender=contender, trial_ids=trial, points=points
     )
+    return lists.answer_many(Series, found, fields)
 
 
 @router.get(
@@ -82,6 +115,7 @@ def _known(_: Viewer, service: ServiceDep, comparison_id: str) -> ComparisonView
 @router.get(
     "/events",
     response_class=StreamingResponse,
+    dependencies=[Depends(listening)],
     responses={
         200: {
             "description": "Server-sent events: `change` with a ChangeEvent, whose number is the "

@@ -1,8 +1,10 @@
 """In what order a list stands, and how a cursor tells where its next page begins."""
 
 import base64
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import GenericAlias
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Field, TypeAdapter
@@ -76,9 +78,10 @@ def _word(order: Order) -> str:
     return ",".join(map(str, order))
 
 
+@functools.lru_cache
 def _cursors(order: Order) -> TypeAdapter[tuple[Any, ...]]:
-    kinds = (Annotated[str, Field(max_length=200)], *(COMPARISONS_BY[by.field] for by in order))
-    return TypeAdapter(tuple[kinds])
+    kinds: Any = GenericAlias(tuple, (_Text, *(COMPARISONS_BY[by.field] for by in order)))
+    return TypeAdapter(kinds)
 
 
 def arranged(entries: Iterable[T], order: Order) -> tuple[T, ...]:
@@ -87,6 +90,6 @@ def arranged(entries: Iterable[T], order: Order) -> tuple[T, ...]:
     for by in reversed(order):
         known = [entry for entry in found if getattr(entry, by.field) is not None]
         unknown = [entry for entry in found if getattr(entry, by.field) is None]
-        known.sort(key=lambda entry: getattr(entry, by.field), reverse=by.descending)  # noqa: B023
+        known.sort(key=lambda entry: getattr(entry, by.field), reverse=by.descending)
         found = known + unknown
     return tuple(found)

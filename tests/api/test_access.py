@@ -154,7 +154,8 @@ def test_every_answer_carries_the_security_headers(site: Site, browser: TestClie
         assert "unsafe" not in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["x-frame-options"] == "DENY"
-        assert answer.headers["cache-control"] == "no-store"
+        kept = "private, no-cache" if path == "/v1/comparisons" else "no-store"
+        assert answer.headers["cache-control"] == kept
     report = browser.get(f"/v1/comparisons/{comparison}/report?format=html")
     assert report.headers["content-type"].startswith("text/html")
     assert "script-src" not in report.headers["content-security-policy"]

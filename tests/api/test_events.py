@@ -3,16 +3,20 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
 from api.events import Feed
+from api.sessions import SESSION_COOKIE
 from service.contracts.events import EventBatch
 from service.contracts.views import ChangeEvent
 from service.domain.records import Role
+from tests.support import api_site
 from tests.support.api_site import SPEC, Site, reached, serving, started
 
 Event = tuple[str, str, dict[str, object]]
@@ -123,6 +127,38 @@ def test_a_stream_ends_when_its_comparison_is_deleted(site: Site, address: str) 
         assert next(events)[1] == "change"
         assert asker.delete(f"/v1/comparisons/{comparison}").status_code == 204
         assert all(name == "change" for _, name, _ in events), "to its end"
+
+
+def test_a_key_and_each_session_have_so_many_streams(tmp_path: Path, empty_database: Path) -> None:
+    with (
+        api_site.site(tmp_path / "home", empty_database, key_streams=1) as site,
+        serving(site.service) as address,
+    ):
+        url = f"{address}/v1/comparisons/{create(site)}/events"
+        key = {"Authorization": f"Bearer {site.keys[Role.ADMIN]}"}
+        session = {"Cookie": f"{SESSION_COOKIE}={sign_in(site)}"}
+        other = {"Cookie": f"{SESSION_COOKIE}={sign_in(site)}"}
+        with ExitStack() as open_streams:
+            for asker in (key, session, other):
+                answer = open_streams.enter_context(httpx.stream("GET", url, headers=asker))
+                assert answer.status_code == 200
+                refused = httpx.get(url, headers=asker)
+                assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+                assert int(refused.headers["retry-after"]) > 0
+        deadline = time.monotonic() + 10
+        while asked_once(url, key) == 429:
+            assert time.monotonic() < deadline, "a stream that ended still counts"
+            time.sleep(0.02)
+
+
+def asked_once(url: str, headers: dict[str, str]) -> int:
+    with httpx.stream("GET", url, headers=headers) as answer:
+        return answer.status_code
+
+
+def sign_in(site: Site) -> str:
+    actor = site.service.keys.authenticate(site.keys[Role.ADMIN])
+    return site.service.keys.redeem(site.service.keys.issue_login_token(actor.key_id))
 
 
 @pytest.mark.parametrize("last", ["-1", "abc", "9" * 30])

@@ -150,7 +150,9 @@ def test_the_commands_edit_find_clone_and_delete(
     edited = command("edit", comparison, "--name", "new", "--priority", "-5", "--tag", "a")
     assert edited == f"{comparison} is 'new', priority -5, tags a"
     assert "priority -5, tags a" in command("show", comparison)
-    listed = command("list", "--tag", "a", "--owner", "submitter", "--state", "queued", "--json")
+    listed = command(
+        "list", "--tag", "a", "--owner", "submitter", "--state", "queued", "--sort=-name", "--json"
+    )
     assert [entry["id"] for entry in json.loads(listed)["items"]] == [comparison]
     assert comparison not in command("list", "--state", "failed", "--state", "finished")
     assert "tags" not in command("edit", comparison, "--no-tags")

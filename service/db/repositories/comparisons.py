@@ -82,9 +82,7 @@ class Comparisons:
         query = _fitting(wanted).order_by(*map(_sorted, order)).limit(limit)
         if after is not None:
             query = query.where(_beyond(after, order))
-        return tuple(
-            (_place(row, order), _record(row)) for row in self.session.scalars(query)
-        )
+        return tuple((_place(row, order), _record(row)) for row in self.session.scalars(query))
 
     def live(self) -> tuple[tuple[str, int], ...]:
         """Id and last change of the comparisons that have not ended, oldest first."""

@@ -1,0 +1,62 @@
+"""Answers that a reader may keep: an ETag each, and 304 where the reader still has the same."""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
+
+KEPT = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+"""A reader's own cache may keep it, and asks each time whether it is still so."""
+_NOT_MODIFIED = {304: {"description": "What the reader has, by `If-None-Match`, is still so."}}
+_CONDITION = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` of an answer that the reader still has.",
+    "schema": {"type": "string"},
+}
+
+
+class TaggedRoute(APIRoute):
+    """A route whose GET is answered with the digest of its body as the ETag.
+
+    The digest is right whatever an answer is made of, clocks and counts over trials too. What it
+    saves is the answer's way; that rows have not changed is for the use cases to remember.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if set(options.get("methods") or ()) == {"GET"} and not _streams(options):
+            options["responses"] = {**(options.get("responses") or {}), **_NOT_MODIFIED}
+            options["openapi_extra"] = {"parameters": [_CONDITION]}
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler; whoever may not ask is refused before there is anything to compare."""
+        handle = super().get_route_handler()
+
+        async def tagged(request: Request) -> Response:
+            response = await handle(request)
+            whole = not isinstance(response, StreamingResponse)
+            if request.method != "GET" or response.status_code != 200 or not whole:
+                return response
+            tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+            if _has(request.headers.get("if-none-match", ""), tag):
+                return Response(status_code=304, headers={**KEPT, "ETag": tag})
+            response.headers.update({**KEPT, "ETag": tag})
+            return response
+
+        return tagged
+
+
+def _streams(options: dict[str, Any]) -> bool:
+    kind = options.get("response_class")
+    return isinstance(kind, type) and issubclass(kind, StreamingResponse)
+
+
+def _has(condition: str, tag: str) -> bool:
+    """Whether a list of tags, compared weakly (RFC 9110, 13.1.2), names this one or any."""
+    named = [word.strip().removeprefix("W/") for word in condition.split(",")]
+    return tag in named or named == ["*"]
