@@ -1,7 +1,8 @@
 """The web under load, beside an MLflow server in the same run: `python -m benchmarks.service_load`.
 
 Fills a database, starts the real web with two processes, and lets 1, 10 and 50 clients ask. With
-`--scale` it asks for a list and a comparison while the database grows, and draws that.
+`--scale` it asks for a list and a comparison while the database grows, and draws that; with
+`--soak` ten clients ask for everything in turn, and the web's memory is printed each minute.
 """
 
 import argparse
@@ -30,6 +31,8 @@ from service.db.engine import open_engine
 
 BATCH = 1000
 LISTENERS = 200
+SOAKING = 10
+"""Clients that ask while the memory is watched."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="of the web")
     parser.add_argument("--mlflow", type=Path, help="the folder of MLflow's environment")
     parser.add_argument("--scale", type=Path, metavar="SVG", help="draw the cost of scale instead")
+    parser.add_argument("--soak", type=int, metavar="MINUTES", help="watch the memory instead")
     options = parser.parse_args()
     size = SHORT if options.short else WHOLE
     with (
@@ -63,6 +67,9 @@ def main() -> None:
         if options.scale:
             urls = partial(another, url)
             curves_of_scale(urls, folder, options.scale, short=options.short)
+            return
+        if options.soak:
+            soak(url, folder, size, processes=options.processes, minutes=options.soak)
             return
         print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         own = of_service(url, folder, size, processes=options.processes)
@@ -138,6 +145,21 @@ def of_service(
         print(f"{heard} of {LISTENERS} listeners heard of changes")
         print(f"memory {before / 1e6:.0f} MB at the begin, {memory(process) / 1e6:.0f} at the end")
     return found
+
+
+def soak(url: str, home: Path, size: Size, *, processes: int, minutes: int) -> None:
+    """Ask for everything by ten clients in turn, and print the memory of the web each minute."""
+    seeded = seed(url, home, trials=size.trials, points=size.points, drivers=SOAKING)
+    asks = requests(seeded)
+    with web(url, home, processes) as (address, process):
+        for minute in range(minutes + 1):
+            print(f"minute {minute:>3}  {memory(process) / 1e6:7.1f} MB", flush=True)
+            if minute == minutes:
+                break
+            each = 60 / len(asks)
+            for name, ask in asks.items():
+                one = measure(name, address, ask, clients=SOAKING, seconds=each)
+                print(f"  {one}", flush=True)
 
 
 def requests(seeded: Seeded) -> dict[str, Ask]:
