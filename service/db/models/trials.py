@@ -48,7 +48,16 @@ class Trial(Base):
 
     __table_args__ = (
         UniqueConstraint("comparison_id", "number"),
-        Index(None, "comparison_id", "kind", "contender"),
+        Index(
+            "ix_trials_tally",  # all that a tally of many comparisons reads, without their rows
+            "comparison_id",
+            "kind",
+            "contender",
+            "state",
+            "epochs_done",
+            "best_loss",
+            "worker_seconds",
+        ),
     )
 
 

@@ -119,7 +119,7 @@ class Trials:
                 func.sum(func.coalesce(Trial.worker_seconds, 0.0)),
             )
             .where(Trial.comparison_id.in_(comparison_ids))
-            .group_by(Trial.comparison_id, Trial.contender, Trial.kind, Trial.state)
+            .group_by(Trial.comparison_id, Trial.kind, Trial.contender, Trial.state)
         )
         return tuple(
             TrialTally(

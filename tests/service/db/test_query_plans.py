@@ -72,3 +72,14 @@ def test_it_reads_no_whole_table(plane_on_both: ControlPlane, asked: str) -> Non
     selects = [one for one in heard if one[0].lstrip().startswith(("SELECT", "WITH"))]
     assert selects
     assert [scan for one in selects for scan in scans(engine, *one)] == []
+
+
+def test_lists_count_trials_in_an_index_alone(plane: ControlPlane) -> None:
+    plane.submit()
+    with statements(plane.engine) as heard:
+        plane.service.comparisons.page(limit=2)
+    (tally,) = (one for one in heard if "sum(trials.epochs_done)" in one[0])
+    with plane.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {tally[0]}", tally[1])
+        steps = [row[-1] for row in plan]
+    assert steps == ["SEARCH trials USING COVERING INDEX ix_trials_tally (comparison_id=?)"]
