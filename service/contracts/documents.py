@@ -40,6 +40,13 @@ class _Loader(yaml.SafeLoader):
             earlier.add(key.value)
         return super().construct_mapping(node, deep)
 
+    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+        """The text with JSON's pairs of halves, "\\ud83d\\ude00", as the characters they are."""
+        text = super().construct_scalar(node)
+        if not isinstance(text, str) or text.isascii():
+            return text
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         value = int(super().construct_yaml_int(node))
         if value.bit_length() > LARGEST_INTEGER_BITS:

@@ -13,10 +13,10 @@ PLAIN = st.recursive(
     | st.booleans()
     | st.integers(-(10**9), 10**9)
     | st.floats(-1e9, 1e9)
-    | st.text("ab "),
+    | st.text("ab é😀"),
     lambda children: (
         st.lists(children, max_size=3)
-        | st.dictionaries(st.text("abc", min_size=1), children, max_size=3)
+        | st.dictionaries(st.text("ab😀", min_size=1), children, max_size=3)
     ),
     max_leaves=8,
 )
