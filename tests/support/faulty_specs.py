@@ -136,6 +136,7 @@ def _beyond_the_bounds(draw: DrawFn, document: Document) -> str:
 def _unknown_names(draw: DrawFn, document: Document) -> str:
     path: Path = draw(st.sampled_from([("problems", 0), ("contenders", 0, "optimizer")]))
     put(document, path, STRANGE)
+    document.pop("baseline", None)
     return field_path(path)
 
 
