@@ -43,6 +43,7 @@ from service.usecases.quotas import Allowance, Quotas
 from service.usecases.reports import Reports
 from service.usecases.standing import Watch
 from service.usecases.studies import Studies
+from service.usecases.templates import Templates
 from service.usecases.trials import Trials
 from service.usecases.webhooks import Webhooks
 
@@ -68,6 +69,7 @@ class Service:
     studies: Studies
     trials: Trials
     reports: Reports
+    templates: Templates
     keys: Keys
     quotas: Quotas
     audit: Audit
@@ -119,6 +121,7 @@ def assemble(
         studies=Studies(units, catalogue, time, progress, limits, settings.signing_secret()),
         trials=Trials(units),
         reports=Reports(units, catalogue, time, score_results),
+        templates=Templates(catalogue),
         keys=Keys(units, time),
         quotas=quotas,
         audit=Audit(units),

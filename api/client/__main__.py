@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from api.client import access, commands, managing
+from api.client import access, choices, commands, completion, managing, results, webhooks
 from api.client.client import Client
 from api.client.errors import ClientError
 from api.client.logs import show_logs
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None, *, patience: float = PATIENCE_SECON
         arguments: The command line; the process's own by default.
         patience: Seconds for which a service that is away is tried again.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     run: Command = options.run
     try:
         with Client.from_environment(os.environ, patience=patience) as client:
@@ -48,7 +48,8 @@ def main(arguments: list[str] | None = None, *, patience: float = PATIENCE_SECON
         return commands.INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The client's command line."""
     parser = argparse.ArgumentParser(
         prog="python -m api.client",
         description="Submit comparisons of optimizers and read their reports.",
@@ -58,7 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     every = parser.add_subparsers(metavar="COMMAND", required=True)
 
     submit = _add(every, "submit", commands.submit, "queue a comparison")
-    submit.add_argument("file", metavar="FILE", help="YAML or JSON; - reads standard input")
+    source = submit.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "file", metavar="FILE", nargs="?", help="YAML or JSON; - for standard input"
+    )
+    source.add_argument("--template", metavar="NAME", help="a ready comparison in place of a file")
     submit.add_argument("--wait", action="store_true", help="follow it and print the verdict")
     submit.add_argument(
         "--idempotency-key",
@@ -97,8 +102,12 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_managing(every)
     _add(every, "workers", commands.workers, "the cluster's machines, what runs and what waits")
+    choices.add_commands(every, _add)
+    results.add_commands(every, _add)
+    webhooks.add_commands(every, _add)
     access.add_commands(every, _add)
     _add(every, "login", commands.login, "a link that signs a browser in, once")
+    completion.add_command(every, parser)
     return parser
 
 
@@ -116,6 +125,7 @@ def _add(
 
 def _add_list(every: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     listing = _add(every, "list", commands.show_list, "the newest comparisons")
+    listing.add_argument("--ids", action="store_true", help="their ids alone, one a line")
     listing.add_argument("--limit", type=_limit, default=20, help="default: %(default)s")
     listing.add_argument(
         "--state",

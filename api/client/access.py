@@ -2,20 +2,16 @@
 
 import argparse
 import itertools
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from api.client.client import Client
-from api.client.commands import FINISHED, print_json
+from api.client.commands import FINISHED, Add, print_json
 from api.client.tables import aware, console, plain_table
 from service.contracts import numbers
 from service.contracts.access import KeyView, QuotaView, Role
 
 MOST_DAYS = 36_500
 """A century; later dates end in an error of the calendar's."""
-
-Add = Callable[..., argparse.ArgumentParser]
-"""Adds a command to some, by its name, its function and its sentence."""
 
 
 def add_commands(every: "argparse._SubParsersAction[argparse.ArgumentParser]", add: Add) -> None:
@@ -33,7 +29,7 @@ def add_commands(every: "argparse._SubParsersAction[argparse.ArgumentParser]", a
     create.add_argument(
         "--worker-seconds", type=float, metavar="N", help="in a month; as the service says"
     )
-    add(actions, "revoke", revoke_key, "end a key").add_argument("id", metavar="ID")
+    add(actions, "revoke", revoke_key, "end a key").add_argument("id", metavar="KEY")
     add(every, "me", show_me, "whose key this is, and what it has used")
     audit = add(every, "audit", show_audit, "who did what, the latest first, with an admin's key")
     audit.add_argument("--actor", metavar="NAME", help="what the key of this name did")

@@ -10,6 +10,8 @@ from urllib.parse import quote
 from pydantic import TypeAdapter
 
 from api.client.accounts import Accounts
+from api.client.changes import changes
+from api.client.notices import Webhooks
 from api.client.settings import ClientSettings
 from api.client.transport import PATIENCE_SECONDS, Query, Transport, read
 from service.contracts.catalogue import OptimizerEntry, ProblemEntry
@@ -18,7 +20,9 @@ from service.contracts.logs import LogPage
 from service.contracts.report import Report
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import ComparisonState, StudyKind
+from service.contracts.templates import TemplateView
 from service.contracts.views import (
+    ChangeEvent,
     ComparisonPage,
     ComparisonView,
     Preview,
@@ -54,6 +58,7 @@ class Client:
         self.url = settings.url
         self._http = Transport(settings, patience=patience)
         self.accounts = Accounts(self._http)
+        self.webhooks = Webhooks(self._http)
 
     @classmethod
     def from_environment(
@@ -271,6 +276,10 @@ class Client:
         query: Query = {"study": study, "trial": trial, "after": after, "limit": limit}
         return self._http.get(LogPage, f"{_path(comparison_id)}/logs", query)
 
+    def changes(self, comparison_id: str, *, after: int = 0) -> Iterator[ChangeEvent]:
+        """What changed in a comparison above that number, until there is no more for now."""
+        return changes(self._http, comparison_id, after=after)
+
     def report(self, comparison_id: str) -> Report:
         """The verdict; interim while runs are missing."""
         return self._http.get(Report, f"{_path(comparison_id)}/report")
@@ -287,6 +296,10 @@ class Client:
     def optimizers(self) -> tuple[OptimizerEntry, ...]:
         """What can be compared."""
         return self._http.get(tuple[OptimizerEntry, ...], "/v1/optimizers")
+
+    def templates(self) -> tuple[TemplateView, ...]:
+        """Comparisons that are ready, the cheapest first."""
+        return self._http.get(tuple[TemplateView, ...], "/v1/templates")
 
     def workers(self) -> ClusterView:
         """The cluster's machines, what runs on them and what waits for them."""

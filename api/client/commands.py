@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -17,6 +17,11 @@ from service.contracts import numbers
 from service.contracts.states import ComparisonState
 from service.contracts.views import ComparisonView, TrialView
 
+NamedT = TypeVar("NamedT")
+
+Add = Callable[..., argparse.ArgumentParser]
+"""Adds a command to some, by its name, its function and its sentence."""
+
 FINISHED = 0
 NOT_FINISHED = 1
 INTERRUPTED = 130
@@ -24,7 +29,8 @@ INTERRUPTED = 130
 
 def submit(client: Client, options: argparse.Namespace) -> int:
     """Queue a comparison and, if wanted, follow it."""
-    view = client.submit(read_file(options.file), idempotency_key=options.idempotency_key)
+    spec = _spec(client, options)
+    view = client.submit(spec, idempotency_key=options.idempotency_key)
     if options.wait:
         told = console(to_stderr=options.json)
         told.print(f"comparison {view.id}: {client.url}/comparisons/{view.id}", soft_wrap=True)
@@ -37,6 +43,12 @@ def submit(client: Client, options: argparse.Namespace) -> int:
         soft_wrap=True,
     )
     return FINISHED
+
+
+def _spec(client: Client, options: argparse.Namespace) -> str:
+    if options.template is None:
+        return read_file(options.file)
+    return named(options.template, {one.name: one for one in client.templates()}, "template").text
 
 
 def watch_comparison(client: Client, options: argparse.Namespace) -> int:
@@ -56,6 +68,9 @@ def show_list(client: Client, options: argparse.Namespace) -> int:
     )
     if options.json:
         return print_json(page)
+    if options.ids:
+        sys.stdout.writelines(f"{view.id}\n" for view in page.items)
+        return FINISHED
     print_list(console(), page.items)
     return FINISHED
 
@@ -197,6 +212,17 @@ def print_json(value: BaseModel | Sequence[BaseModel] | dict[str, str]) -> int:
     """Print a value as JSON."""
     sys.stdout.write(TypeAdapter(type(value)).dump_json(value, indent=2).decode() + "\n")
     return FINISHED
+
+
+def named(name: str, known: Mapping[str, NamedT], kind: str) -> NamedT:
+    """The one of that name.
+
+    Raises:
+        Unreadable: Where there is none; says which there are.
+    """
+    if name not in known:
+        raise Unreadable(f"there is no {kind} {name!r}; there are: {', '.join(known)}")
+    return known[name]
 
 
 def read_file(name: str) -> str:

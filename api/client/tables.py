@@ -167,6 +167,11 @@ def print_comparison(console: Console, view: ComparisonView, studies: Sequence[S
             f"{numbers.number(entry.worker_seconds)} worker-s",
         )
     console.print(contenders)
+    console.print(studies_table(studies))
+
+
+def studies_table(studies: Sequence[StudyView]) -> Table:
+    """Studies, one a line."""
     table = plain_table(
         "study", "kind", "problem", "contender", "state", "attempt", "trials", "start", "reason"
     )
@@ -182,7 +187,7 @@ def print_comparison(console: Console, view: ComparisonView, studies: Sequence[S
             numbers.duration(study.start.total_seconds if study.start else None),
             study.reason,
         )
-    console.print(table)
+    return table
 
 
 def plain_table(*columns: str) -> Table:

@@ -1,7 +1,7 @@
 """Requests to the service, repeated while it is away, and what their answers mean."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import httpx
@@ -50,6 +50,28 @@ class Transport:
     def get(self, kind: type[T], path: str, query: Query | None = None) -> T:
         """What is at a path."""
         return read(kind, self.request("GET", path, query=query))
+
+    def lines(self, path: str, *, query: Query, quiet_seconds: float) -> Iterator[str]:
+        """The lines of a stream that does not end, until none comes for so long.
+
+        Raises:
+            Unreachable: Where the connection breaks.
+        """
+        waits = httpx.Timeout(TIMEOUT_SECONDS, read=quiet_seconds)
+        began = False
+        try:
+            with self._http.stream("GET", path, params=dict(query), timeout=waits) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    _good(answer)
+                for line in answer.iter_lines():
+                    began = True
+                    yield line
+        except httpx.TransportError as error:
+            if not (began and isinstance(error, httpx.ReadTimeout)):
+                raise Unreachable(
+                    f"{self.url} broke off ({error or type(error).__name__})"
+                ) from error
 
     def request(
         self,

@@ -1,4 +1,4 @@
-"""The catalogue: what there is to compare."""
+"""The catalogue: what there is to compare, and comparisons that are ready."""
 
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from api.deps import ServiceDep, Viewer
 from api.etags import TaggedRoute
 from api.reference import problems
 from service.contracts.catalogue import OptimizerEntry, ProblemEntry
+from service.contracts.templates import TemplateView
 
 router = APIRouter(prefix="/v1", tags=["catalogue"], route_class=TaggedRoute)
 
@@ -39,3 +40,17 @@ def list_optimizers(
 ) -> Response:
     """Every optimizer with its settings, their bounds and its default space."""
     return lists.answer_many(OptimizerEntry, service.catalogue.optimizers, fields)
+
+
+@router.get(
+    "/templates",
+    response_model=lists.many_of(TemplateView),
+    responses=problems(),
+)
+def list_templates(
+    _: Viewer,
+    service: ServiceDep,
+    fields: Annotated[lists.Fields | None, Depends(lists.fields_of(TemplateView))],
+) -> Response:
+    """Comparisons that are ready to be submitted, or to be changed first; the cheapest first."""
+    return lists.answer_many(TemplateView, service.templates.list(), fields)

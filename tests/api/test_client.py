@@ -148,7 +148,7 @@ def test_other_bad_input_is_one_line_and_exit_code_2(terminal: Terminal, tmp_pat
     (tmp_path / "latin.yaml").write_bytes(b"name: \xe4")
     assert "no UTF-8 text (byte 6)" in terminal.run("submit", str(tmp_path / "latin.yaml"))[2]
     for arguments, words in (
-        (["submit"], "required: FILE"),
+        (["submit"], "FILE --template is required"),
         (["list", "--limit", "0"], "a whole number from 1 to 200, got '0'"),
         (["list", "--limit", "many"], "a whole number from 1 to 200, got 'many'"),
         (["submit", "x", "--idempotency-key", "schlüssel"], "ASCII characters, got 'schlüssel'"),
