@@ -58,20 +58,7 @@ def parser() -> argparse.ArgumentParser:
     )
     every = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    submit = _add(every, "submit", commands.submit, "queue a comparison")
-    source = submit.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "file", metavar="FILE", nargs="?", help="YAML or JSON; - for standard input"
-    )
-    source.add_argument("--template", metavar="NAME", help="a ready comparison in place of a file")
-    submit.add_argument("--wait", action="store_true", help="follow it and print the verdict")
-    submit.add_argument(
-        "--idempotency-key",
-        metavar="WORD",
-        type=_word,
-        help="the same word and file again give the same comparison (default: a random word)",
-    )
-
+    _add_submit(every)
     _with_id(_add(every, "watch", commands.watch_comparison, "follow a comparison to its end"))
 
     _add_list(every)
@@ -121,6 +108,22 @@ def _add(
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="print JSON on standard output")
     return parser
+
+
+def _add_submit(every: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    submit = _add(every, "submit", commands.submit, "queue a comparison")
+    source = submit.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "file", metavar="FILE", nargs="?", help="YAML or JSON; - for standard input"
+    )
+    source.add_argument("--template", metavar="NAME", help="a ready comparison in place of a file")
+    submit.add_argument("--wait", action="store_true", help="follow it and print the verdict")
+    submit.add_argument(
+        "--idempotency-key",
+        metavar="WORD",
+        type=_word,
+        help="the same word and file again give the same comparison (default: a random word)",
+    )
 
 
 def _add_list(every: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

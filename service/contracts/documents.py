@@ -40,7 +40,7 @@ class _Loader(yaml.SafeLoader):
             earlier.add(key.value)
         return super().construct_mapping(node, deep)
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         """The text with JSON's pairs of halves, "\\ud83d\\ude00", as the characters they are."""
         text = super().construct_scalar(node)
         if not isinstance(text, str) or text.isascii():

@@ -7,6 +7,7 @@ import pytest
 
 from api.client.__main__ import main
 from api.client.settings import ClientSettings
+from tests.support.receivers import receiving
 
 
 def test_nobody_there_is_exit_code_3(
@@ -74,3 +75,16 @@ def test_a_key_goes_to_the_address_that_it_was_left_with_alone(tmp_path: Path) -
     with pytest.raises(Exception, match="no key for http://elsewhere"):
         ClientSettings.find({**home, "KBFGS_URL": "http://elsewhere"})
     assert "a key" not in repr(ClientSettings.find(home))
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+def test_another_server_at_the_address_is_exit_code_4(
+    status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with receiving() as receiver:
+        receiver.answers = [status]
+        monkeypatch.setenv("KBFGS_URL", receiver.url(""))
+        monkeypatch.setenv("KBFGS_KEY", "a key")
+        assert main(["login"], patience=0.0) == 4
+    (line,) = capsys.readouterr().err.splitlines()
+    assert receiver.url("") in line
