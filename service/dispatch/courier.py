@@ -12,7 +12,7 @@ import httpx
 
 from service.dispatch.addresses import AddressRefused, Reachable
 from service.domain.errors import StorageUnavailable
-from service.domain.webhooks import Delivery, Outcome, signature
+from service.domain.webhooks import TAKEN_SECONDS, Delivery, Outcome, signature
 from service.usecases.webhooks import Webhooks
 
 logger = logging.getLogger(__name__)
@@ -20,8 +20,6 @@ logger = logging.getLogger(__name__)
 _AT_ONCE = 20
 """Notices that are sent side by side."""
 _DEADLINE = 10.0
-_TAKEN_FOR = 60.0
-"""Seconds after which the notices of a courier that died are sent by another."""
 _EVERY = 1.0
 """Seconds between two looks."""
 _USER_AGENT = "kbfgs-webhook/1"
@@ -38,7 +36,7 @@ class Courier:
 
     def look(self) -> int:
         """Send every notice that is due, at most one of each webhook; how many those were."""
-        taken = self.webhooks.take(_AT_ONCE, seconds=_TAKEN_FOR)
+        taken = self.webhooks.take(_AT_ONCE, seconds=TAKEN_SECONDS)
         if taken:
             for delivery, outcome in zip(taken, asyncio.run(self._send(taken)), strict=True):
                 self.webhooks.settle(delivery, outcome)
@@ -96,13 +94,18 @@ class Courier:
 
 @contextmanager
 def on_its_rounds(courier: Courier) -> Iterator[None]:
-    """Lets the courier look again and again, in a thread of its own, until the block ends."""
+    """Lets the courier look again and again, in a thread of its own, until the block ends.
+
+    After a look that found something it looks again at once: the next notice may be due.
+    """
     stop = threading.Event()
 
     def look_on() -> None:
-        while not stop.wait(_EVERY):
+        sent = 0
+        while not stop.wait(0.0 if sent else _EVERY):
+            sent = 0
             try:
-                courier.look()
+                sent = courier.look()
             except StorageUnavailable:
                 continue  # the dispatcher's loop says so
             except Exception:

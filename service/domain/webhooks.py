@@ -14,6 +14,8 @@ MOST_WEBHOOKS = 20
 """Webhooks of one key."""
 MOST_ATTEMPTS = 10
 """How often a notice is sent before it is given up: within about three hours."""
+TAKEN_SECONDS = 60.0
+"""For so long a notice that is being sent is its sender's; then another sends it."""
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 3600.0
 
@@ -132,3 +134,8 @@ def pause_after(attempt: int) -> float | None:
     if attempt >= MOST_ATTEMPTS:
         return None
     return min(_FIRST_PAUSE * 3.0 ** (attempt - 1), _LONGEST_PAUSE)
+
+
+def longest_wait(attempts: int) -> float:
+    """Seconds that a notice may have to wait after so many tries, whatever became of the last."""
+    return max(TAKEN_SECONDS, pause_after(attempts) or 0.0)

@@ -4,14 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.contracts.states import ComparisonState
 from service.db import models
 from service.db.database_clock import seconds_now
 from service.db.models import ApiKey, Comparison, Webhook
-from service.domain.webhooks import Delivery, Outcome, WebhookRecord
+from service.domain.webhooks import (
+    MOST_ATTEMPTS,
+    Delivery,
+    Outcome,
+    WebhookRecord,
+    longest_wait,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ class Deliveries:
 
     def due(self) -> bool:
         """Whether any is to be sent now."""
-        due = models.Delivery.due <= seconds_now(self.session)
+        due = _due(seconds_now(self.session))
         query = select(models.Delivery.key).where(_first(), due).limit(1)
         return self.session.scalar(query) is not None
 
@@ -86,7 +92,7 @@ class Deliveries:
         query = (
             select(models.Delivery, Webhook.url)
             .join(Webhook, Webhook.id == models.Delivery.webhook_id)
-            .where(_first(), models.Delivery.due <= now)
+            .where(_first(), _due(now))
             .order_by(models.Delivery.due, models.Delivery.key)
             .limit(limit)
             .with_for_update(of=models.Delivery, skip_locked=True)
@@ -140,6 +146,16 @@ def _first() -> ColumnElement[bool]:
     """Of each webhook the notice that comes next."""
     firsts = select(func.min(models.Delivery.key)).group_by(models.Delivery.webhook_id)
     return models.Delivery.key.in_(firsts)
+
+
+def _due(now: ColumnElement[float]) -> ColumnElement[bool]:
+    """Whether a notice is to be sent now.
+
+    One that would wait longer than any may was put off before the clock was set back.
+    """
+    tried = models.Delivery.attempts
+    longest = case({n: longest_wait(n) for n in range(MOST_ATTEMPTS + 1)}, value=tried)
+    return or_(models.Delivery.due <= now, models.Delivery.due > now + longest)
 
 
 def _record(row: Webhook) -> WebhookRecord:

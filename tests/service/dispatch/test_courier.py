@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import hmac
-import json
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -154,6 +154,21 @@ def test_who_does_not_take_it_gets_it_again_later_and_the_next_after_it(
     assert receiver.received[0].body == receiver.received[1].body
 
 
+def test_a_clock_that_was_set_back_holds_up_no_notice(
+    plane_on_both: ControlPlane, receiver: Receiver
+) -> None:
+    ada = a_person(plane_on_both)
+    ada.webhook(receiver.url())
+    receiver.answers = [503]
+    ada.submit()
+    send_all(plane_on_both)
+    assert len(receiver.received) == 1
+    with plane_on_both.engine.begin() as connection:
+        connection.execute(text("UPDATE deliveries SET due = due + 3600"))
+    send_all(plane_on_both)
+    assert [notice.state for notice in heard(receiver)] == ["queued", "queued"]
+
+
 def test_a_notice_that_nobody_takes_is_given_up_with_those_behind_it(
     plane: ControlPlane, receiver: Receiver
 ) -> None:
@@ -251,16 +266,19 @@ def test_two_couriers_at_once_tell_nothing_twice(
     assert sorted(int(one.path[1:]) for one in receiver.received) == list(range(20))
 
 
-def test_the_rounds_send_what_is_due_and_end(plane: ControlPlane, receiver: Receiver) -> None:
+def test_the_rounds_send_all_that_is_due_and_end(plane: ControlPlane, receiver: Receiver) -> None:
     ada = a_person(plane)
     ada.webhook(receiver.url())
-    ada.submit()
+    ada.cancel(ada.submit())
     with on_its_rounds(courier(plane)):
-        asyncio.run(_until_heard(receiver))
-    assert json.loads(receiver.received[0].body)["state"] == "queued"
+        asyncio.run(_until_heard(receiver, 1))
+        began = time.monotonic()
+        asyncio.run(_until_heard(receiver, 3))
+    assert [notice.state for notice in heard(receiver)] == ["queued", "cancelling", "cancelled"]
+    assert time.monotonic() - began < 1, "not one by one, a second after each"
 
 
-async def _until_heard(receiver: Receiver) -> None:
+async def _until_heard(receiver: Receiver, count: int) -> None:
     async with asyncio.timeout(20):
-        while not receiver.received:
+        while len(receiver.received) < count:
             await asyncio.sleep(0.02)

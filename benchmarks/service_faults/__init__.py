@@ -1,0 +1,1 @@
+"""Harm done to the control plane under load: real web, dispatcher and database, no training."""
