@@ -12,6 +12,7 @@ clock libfaketime.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import random
 import signal
@@ -62,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing, print the table; 1 where something was lost."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left behind
+    logging.getLogger("workers").setLevel(logging.CRITICAL)  # drivers that are stopped say so
     if not options.report:
         for kind in options.kinds:
             for database in FAULTS[kind].databases:
@@ -79,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--results", type=Path, default=Path("out/service_faults.jsonl"))
     parser.add_argument("--kinds", nargs="+", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--databases", nargs="+", choices=BOTH, default=list(BOTH))
+    parser.add_argument("--repeats", type=int, default=2, help="at most, of each kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--report", action="store_true")
     return parser
@@ -87,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 def _repeat(kind: str, database: str, options: argparse.Namespace) -> None:
     """The missing repetitions of a kind on a database."""
     before = [(one.kind, one.database, one.number) for one in read(options.results, Repetition)]
-    for number in range(FAULTS[kind].repeats):
+    for number in range(min(FAULTS[kind].repeats, options.repeats)):
         if (kind, database, number) not in before:
             one = repetition(kind, database, number, seed=options.seed)
             append(one, options.results)

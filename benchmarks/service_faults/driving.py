@@ -14,7 +14,7 @@ from workers.agenda import ENDED, Agenda
 from workers.context import TrialPlan
 from workers.driver import DriverSettings, drive
 
-EPOCH_SECONDS = 0.02
+EPOCH_SECONDS = 0.01
 TRIAL_COST = 30.0
 """Worker-seconds that each trial says it took."""
 

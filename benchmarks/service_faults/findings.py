@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from api.client import Client
 from benchmarks.service_faults.driving import TRIAL_COST, points_of
 from benchmarks.service_faults.load import EPOCHS, Load
 from service.contracts.states import ENDED_STUDIES, ENDED_TRIALS, ComparisonState
-from service.contracts.views import ChangeEvent
+from service.contracts.views import ChangeEvent, ComparisonView, Series, StudyView, TrialView
 from service.contracts.webhooks import Notice
 from tests.support.running_service import wait_for
 
-TOLD_WITHIN = 90.0
-"""Seconds in which the last notice must have come: who died sending one keeps it for 60."""
-ENDS = {"study": ENDED_STUDIES, "trial": ENDED_TRIALS}
+TOLD_WITHIN = 60.0
+"""Seconds in which the last notice must have come: who died sending one keeps it for 20."""
 
 
 @dataclass(frozen=True)
@@ -36,82 +35,97 @@ class Findings:
     faults: tuple[str, ...]
 
 
-def found(load: Load) -> Findings:
-    """Look at everything that was accepted, by the API and in the audit trail."""
-    with load.plant.client() as client:
-        faults = list(dict.fromkeys([*_of_the_list(client, load), *_of_each(client, load)]))
-        whole = sorted(load.accepted.keys() - load.cancelled)
-        curves = [curve for identity in whole for curve in client.metrics(identity)]
-        studies = [study for identity in whole for study in client.studies(identity)]
-    return Findings(
-        comparisons=len(load.accepted),
-        points=sum(len(curve.epoch) for curve in curves),
-        attempts=max((study.attempt for study in studies), default=0),
-        faults=tuple(faults),
-    )
+@dataclass(frozen=True)
+class Whole:
+    """A comparison that ran to its end, with all that is stored of it."""
 
+    studies: tuple[StudyView, ...]
+    trials: tuple[TrialView, ...]
+    curves: Mapping[str, Series]
+    """By the trial's id."""
+    changes: tuple[ChangeEvent, ...]
 
-def _of_the_list(client: Client, load: Load) -> Iterator[str]:
-    """What is wrong with the list of comparisons, and with what was answered."""
-    stored = list(client.comparisons())
-    there = {one.id: one.name for one in stored}
-    if missing := load.accepted.keys() - there.keys():
-        yield f"{len(missing)} comparisons are lost"
-    if any(count > 1 for count in Counter(one.name for one in stored).values()):
-        yield "comparisons are there twice"
-    if load.refused:
-        yield f"{len(load.refused)} requests were refused, the first with {load.refused[0]}"
-    try:
-        wait_for(lambda: not _untold(load), TOLD_WITHIN, "notices")
-    except AssertionError:
-        yield f"{len(_untold(load))} ends were told to nobody"
+    def faults(self) -> Iterator[str]:
+        """What is not there once, as it was told."""
+        for subject, ids, ended in (
+            ("study", [study.id for study in self.studies], ENDED_STUDIES),
+            ("trial", [trial.id for trial in self.trials], ENDED_TRIALS),
+        ):
+            ends = [
+                one.subject_id
+                for one in self.changes
+                if one.subject == subject and one.after in ended
+            ]
+            if Counter(ends) != Counter(ids):
+                yield f"a {subject} did not end once"
+        for trial in self.trials:
+            yield from self._of_trial(trial)
 
-
-def _of_each(client: Client, load: Load) -> Iterator[str]:
-    """What is wrong with each comparison."""
-    for identity in load.accepted:
-        state = client.get(identity).state
-        changes = load.plant.service.comparisons.changes(identity)
-        if [one.number for one in changes] != list(range(1, len(changes) + 1)):
-            yield "changes are lost"
-        if identity in load.cancelled:
-            if state is not ComparisonState.CANCELLED:
-                yield f"what was cancelled is {state}"
-            continue
-        if state is not ComparisonState.FINISHED:
-            yield f"comparisons are {state}: {client.get(identity).reason}"
-        yield from _of_ends(client, identity, changes)
-        yield from _of_curves(client, identity)
-
-
-def _of_ends(client: Client, identity: str, changes: Sequence[ChangeEvent]) -> Iterator[str]:
-    """Whether each study and each trial of a comparison ended once."""
-    owned = {
-        "study": [study.id for study in client.studies(identity)],
-        "trial": [trial.id for trial in client.trials(identity)],
-    }
-    for subject, ids in owned.items():
-        ends = Counter(
-            one.subject_id
-            for one in changes
-            if one.subject == subject and one.after in ENDS[subject]
-        )
-        if ends != Counter(ids):
-            yield f"a {subject} did not end once"
-
-
-def _of_curves(client: Client, identity: str) -> Iterator[str]:
-    """Whether each point of each trial is there once, as its driver told it."""
-    curves = {curve.trial_id: curve for curve in client.metrics(identity)}
-    for trial in client.trials(identity):
-        told = points_of(trial.seed, EPOCHS)
-        curve = curves.get(trial.id)
+    def _of_trial(self, trial: TrialView) -> Iterator[str]:
+        told, curve = points_of(trial.seed, EPOCHS), self.curves.get(trial.id)
         if curve is None or curve.epoch != tuple(point.epoch for point in told):
             yield "points are lost or doubled"
         elif curve.train_loss != tuple(point.train_loss for point in told):
             yield "points differ"
         if trial.worker_seconds != TRIAL_COST:
             yield "a cost is lost or doubled"
+
+
+def found(load: Load) -> Findings:
+    """Look at everything that was accepted, by the API and in the audit trail."""
+    with load.plant.client() as client:
+        stored = list(client.comparisons())
+        there = {one.id for one in stored}
+        ran = load.accepted.keys() & there - load.cancelled
+        wholes = [_whole(client, load, identity) for identity in sorted(ran)]
+    faults = [*_of_the_list(stored, load), *_of_states(stored, load), *_of_notices(load)]
+    faults += [words for whole in wholes for words in whole.faults()]
+    attempts = [study.attempt for whole in wholes for study in whole.studies]
+    return Findings(
+        comparisons=len(load.accepted),
+        points=sum(len(curve.epoch) for whole in wholes for curve in whole.curves.values()),
+        attempts=max(attempts, default=0),
+        faults=tuple(dict.fromkeys(faults)),
+    )
+
+
+def _whole(client: Client, load: Load, identity: str) -> Whole:
+    return Whole(
+        studies=client.studies(identity),
+        trials=client.trials(identity),
+        curves={curve.trial_id: curve for curve in client.metrics(identity)},
+        changes=load.plant.service.comparisons.changes(identity),
+    )
+
+
+def _of_the_list(stored: list[ComparisonView], load: Load) -> Iterator[str]:
+    """What is wrong with which comparisons there are, and with what clients were answered."""
+    if missing := load.accepted.keys() - {one.id for one in stored}:
+        yield f"{len(missing)} comparisons are lost"
+    if any(count > 1 for count in Counter(one.name for one in stored).values()):
+        yield "comparisons are there twice"
+    if load.refused:
+        yield f"{len(load.refused)} requests were refused, the first with {load.refused[0]}"
+
+
+def _of_states(stored: list[ComparisonView], load: Load) -> Iterator[str]:
+    """Whether each comparison came where it should, and no change of its states is missing."""
+    for one in stored:
+        cancelled = one.id in load.cancelled
+        expected = ComparisonState.CANCELLED if cancelled else ComparisonState.FINISHED
+        if one.id in load.accepted and one.state is not expected:
+            yield f"what should be {expected} is {one.state} {one.reason}"
+        changes = load.plant.service.comparisons.changes(one.id)
+        if [change.number for change in changes] != list(range(1, len(changes) + 1)):
+            yield "changes are lost"
+
+
+def _of_notices(load: Load) -> Iterator[str]:
+    """Whether somebody was told of each end."""
+    try:
+        wait_for(lambda: not _untold(load), TOLD_WITHIN, "notices")
+    except AssertionError:
+        yield f"{len(_untold(load))} ends were told to nobody"
 
 
 def _untold(load: Load) -> set[str]:

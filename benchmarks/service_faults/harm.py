@@ -11,8 +11,8 @@ from benchmarks.service_faults.plant import Plant
 from service.up.child import Child
 from tests.support.running_service import wait_for
 
-KILLS = 5
-RESTARTS = 5
+KILLS = 10
+RESTARTS = 10
 """Of each repetition."""
 DOWN_SECONDS = 2.0
 BACK_WITHIN = 60.0

@@ -52,8 +52,8 @@ class Fault:
 
 
 FAULTS: Mapping[str, Fault] = {
-    "web": Fault("`kill -9` of the web", kill_web, KILLS, repeats=4),
-    "dispatcher": Fault("`kill -9` of the dispatcher", kill_dispatcher, KILLS, repeats=4),
+    "web": Fault("`kill -9` of the web", kill_web, KILLS, repeats=2),
+    "dispatcher": Fault("`kill -9` of the dispatcher", kill_dispatcher, KILLS, repeats=2),
     "postgres": Fault(
         "PostgreSQL stopped at once and started",
         restart_postgres,

@@ -78,7 +78,10 @@ def standing_in() -> Iterator[StandIn]:
             self._reply("POST")
 
         def _reply(self, method: str) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:
+                return  # who asked was killed in the midst of it
             status, document = cluster.answer(method, self.path, body)
             content = json.dumps(document).encode()
             self.send_response(status)

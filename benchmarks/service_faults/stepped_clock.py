@@ -21,7 +21,7 @@ from tests.support.running_service import wait_for
 HOUR = 3600
 STEPS = (HOUR, 0, -HOUR, 0)
 """Seconds beside the true time, one after the other."""
-BETWEEN_SECONDS = 5.0
+BETWEEN_SECONDS = 2.0
 CLOSE_SECONDS = 60.0
 LIBRARIES = "*/faketime/libfaketime.so.1"
 
@@ -69,8 +69,12 @@ def _stepped(plant: Plant, browser: httpx.Client, beside: int) -> float:
 
 def _is_at(plant: Plant, beside: int) -> bool:
     """Whether the web's clock is so many seconds beside the true one."""
-    told = httpx.get(f"{plant.url}/healthz", trust_env=False).headers["date"]
-    ahead = (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds()
+    try:
+        answer = httpx.get(f"{plant.url}/healthz", trust_env=False)
+    except httpx.TransportError:
+        return False
+    told = parsedate_to_datetime(answer.headers["date"])
+    ahead = (told - datetime.now(UTC)).total_seconds()
     return abs(ahead - beside) < CLOSE_SECONDS
 
 
@@ -91,7 +95,7 @@ def _variables(folder: Path) -> Mapping[str, str]:
         "LD_PRELOAD": str(found),
         "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
         "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
         "DONT_FAKE_MONOTONIC": "1",
     }
 

@@ -7,7 +7,6 @@ from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from service.contracts.base import SettingValue
 from service.contracts.plan import Point, Seeds
@@ -71,6 +70,8 @@ def points(comparison_seed: int, space: Space, tuning: TuningSpec) -> tuple[Poin
 
 def sobol_points(comparison_seed: int, space: Space, count: int) -> tuple[Point, ...]:
     """Points of a scrambled Sobol sequence; ``count`` is a power of two."""
+    from scipy.stats import qmc  # takes a second to load, which a web that starts again has not
+
     generator = _generator(comparison_seed, "points", space)
     return _placed(qmc.Sobol(len(space), scramble=True, rng=generator).random(count), space)
 

@@ -104,11 +104,11 @@ class TooManyRequests(ServiceError):
 
 
 class StorageUnavailable(ServiceError):
-    """The database does not answer now; the same may be asked again later."""
+    """The database cannot be used now: it is away, busy or full; ask the same again later."""
 
     status = 503
     code = "storage_unavailable"
-    title = "The database does not answer"
+    title = "The database cannot be used now"
 
 
 class Forbidden(ServiceError):

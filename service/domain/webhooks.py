@@ -14,7 +14,7 @@ MOST_WEBHOOKS = 20
 """Webhooks of one key."""
 MOST_ATTEMPTS = 10
 """How often a notice is sent before it is given up: within about three hours."""
-TAKEN_SECONDS = 60.0
+TAKEN_SECONDS = 20.0
 """For so long a notice that is being sent is its sender's; then another sends it."""
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 3600.0

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import event
 
 from api.deps import get_service
 from service.domain.records import Role
@@ -191,6 +192,24 @@ def test_a_database_that_is_away_is_a_503_and_the_web_lives_on(site: Site) -> No
     refused(site.asker().get("/v1/comparisons"), 503, "storage_unavailable")
     assert site.asker(None).get("/readyz").status_code >= 500
     assert site.asker(None).get("/healthz").status_code == 200
+
+
+def test_a_full_disk_refuses_what_cannot_be_stored_until_there_is_room(site: Site) -> None:
+    engine, asker = site.service.engine, site.asker()
+
+    def fill(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA max_page_count = 1")  # SQLite takes it for what there is now
+
+    event.listen(engine, "connect", fill)
+    engine.dispose()
+    answers = [asker.post("/v1/comparisons", json=SPEC) for _ in range(4)]
+    problem = refused(answers[-1], 503, "storage_unavailable")
+    assert "database or disk is full" in problem["detail"]
+    stored = [answer for answer in answers if answer.status_code == 201]
+    assert len(asker.get("/v1/comparisons").json()["items"]) == len(stored)
+    event.remove(engine, "connect", fill)
+    engine.dispose()
+    assert asker.post("/v1/comparisons", json=SPEC).status_code == 201
 
 
 def refused(answer: Any, status: int, code: str | None = None) -> dict[str, Any]:
