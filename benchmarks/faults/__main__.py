@@ -11,19 +11,19 @@ called again, it goes on with what is missing. `--report` prints the table and r
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import statistics
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from api.client import Client
 from benchmarks.faults.courses import Course, course, epochs_done
 from benchmarks.faults.harm import FAULTS, Fault
+from benchmarks.repetitions import append, read
 from tests.support.running_service import RunningService, wait_for
 
 BEGINS_WITHIN = 300.0
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.report:
         for kind in options.kinds:
             _repeat(kind, options)
-    found = list(read(options.results))
+    found = list(read(options.results, Repetition))
     print("\n".join(table(found)))
     return int(any(one.faults for one in found))
 
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _repeat(kind: str, options: argparse.Namespace) -> None:
     """The missing repetitions of a kind, in one service."""
-    done = {one.number for one in read(options.results) if one.kind == kind}
+    done = {one.number for one in read(options.results, Repetition) if one.kind == kind}
     missing = [number for number in range(options.repeats) if number not in done]
     if not missing:
         return
@@ -106,7 +106,7 @@ def _repeat(kind: str, options: argparse.Namespace) -> None:
                 attempts=ended.attempts,
                 faults=ended.faults(undisturbed, epochs=fault.spec["budget"]["epochs"]),
             )
-            _append(one, options.results)
+            append(one, options.results)
             print(f"{kind} {number}: {', '.join(one.faults) or 'nothing lost'}", flush=True)
 
 
@@ -139,21 +139,6 @@ def harmed(
 def _all_epochs(spec: Mapping[str, Any]) -> int:
     runs = spec["tuning"]["trials"] + spec["seeds"]
     return len(spec["contenders"]) * runs * int(spec["budget"]["epochs"])
-
-
-def _append(one: Repetition, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(asdict(one)) + "\n")
-
-
-def read(path: Path) -> Iterator[Repetition]:
-    """The repetitions so far."""
-    if not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        raw = json.loads(line)
-        yield Repetition(**{**raw, "faults": tuple(raw["faults"])})
 
 
 def table(found: Sequence[Repetition]) -> Iterator[str]:

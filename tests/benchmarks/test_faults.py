@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.__main__ import EARLIEST, LATEST, Repetition, moment, read, table
+from benchmarks.faults.__main__ import EARLIEST, LATEST, Repetition, moment, table
 from benchmarks.faults.courses import Course
 from benchmarks.faults.harm import FAULTS
+from benchmarks.repetitions import append, read
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import ComparisonState, TrialState
 
@@ -66,8 +67,12 @@ def test_moments_follow_from_the_seed_and_spread_over_the_whole_run() -> None:
 
 def test_what_was_done_is_read_again_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "faults.jsonl"
-    assert list(read(path)) == []
-    rows = list(table([REPETITION, replace(REPETITION, number=1, faults=("losses differ",))]))
+    assert list(read(path, Repetition)) == []
+    done = [REPETITION, replace(REPETITION, number=1, faults=("losses differ",))]
+    for one in done:
+        append(one, path)
+    assert list(read(path, Repetition)) == done
+    rows = list(table(done))
     assert rows[2] == "| `kill -9` of the web | 2 | 1 | 1 | 2 | losses differ |"
     assert len(rows) == 3
 
