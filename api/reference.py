@@ -1,6 +1,6 @@
 """The reference of the API (OpenAPI): bodies, problems and examples that routes do not show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from api.errors import MEDIA_TYPE
 from service.contracts.access import KeyRequest
 from service.contracts.base import Contract
+from service.contracts.catalogue import built_in
 from service.contracts.documents import read_document
 from service.contracts.edit import Edit
 from service.contracts.events import EventBatch, Heartbeat
@@ -18,22 +19,29 @@ from service.contracts.extension import Extension
 from service.contracts.logs import LogBatch
 from service.contracts.problem import Problem
 from service.contracts.spec import ComparisonSpec
-from service.contracts.views import ChangeEvent, PointsAnnouncement
+from service.contracts.views import (
+    ChangeEvent,
+    ComparisonPage,
+    ComparisonView,
+    PointsAnnouncement,
+)
 from service.contracts.webhooks import NewWebhook, Notice
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-SHOWN = ("demo.yaml", "grid.yaml")
+SPECS = tuple(Path(__file__).parents[1] / "examples" / name for name in ("demo.yaml", "grid.yaml"))
 """Comparisons that stand as examples: one with Sobol points and one with grids."""
+EXAMPLES = Path(__file__).parent / "examples.yaml"
+"""One of each other contract, by its name."""
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = """Compares optimizers fairly: say what to compare and for how much compute; each
 contender is tuned with the same budget, trained on the same fresh seeds, and the report says who
 wins, by how much, and how sure that is.
 
 Every refusal is a problem document (RFC 9457) with a stable `code` and, where fields are wrong,
-`errors` with the field and the allowed values."""
+`errors` with the field and the allowed values. Lists take `sort` and `fields`; what is common to
+all keys has an `ETag`. The figures in examples are made up."""
 
 _PROBLEMS = {
-    400: "The body cannot be read; the detail names the line and the column.",
+    400: "The address or the body cannot be read; the detail says where.",
     401: "A valid key is needed.",
     403: "The key's role, or the study token, does not allow this.",
     404: "There is no such thing.",
@@ -42,6 +50,7 @@ _PROBLEMS = {
     415: "The format of the body is not supported.",
     422: "Fields are not valid; `errors` names each and what is allowed.",
     429: "The asker asks too often, see `Retry-After`; or the key's quota is used up, see `quota`.",
+    503: "The database does not answer now; the same may be asked again.",
 }
 _IN_BODIES: tuple[type[Contract], ...] = (
     ComparisonSpec,
@@ -60,14 +69,19 @@ _IN_BODIES: tuple[type[Contract], ...] = (
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The documented problem answers of a route."""
+    """The documented problem answers of a route that wants a key."""
+    return refusals(400, 401, 422, 429, 503, *statuses)
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """These problem answers and no others."""
     schema = {"$ref": REFERENCE.format(model=Problem.__name__)}
     return {
         status: {
             "description": _PROBLEMS[status],
             "content": {MEDIA_TYPE: {"schema": schema}},
         }
-        for status in sorted({401, 422, 429, *statuses})
+        for status in sorted(set(statuses))
     }
 
 
@@ -121,7 +135,36 @@ def _described(app: FastAPI) -> dict[str, Any]:
         schemas.setdefault(name, schema)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    schemas[ComparisonSpec.__name__]["examples"] = [
-        read_document((EXAMPLES / name).read_text(encoding="utf-8")) for name in SHOWN
-    ]
+    for name, examples in _examples().items():
+        schemas[name]["examples"] = examples
+    for operation in _operations(document):
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"] = _given(parameter["schema"])
     return document
+
+
+def _examples() -> dict[str, list[Any]]:
+    """Examples by the contract's name: those of the files, and the catalogue's own entries."""
+    known = built_in()
+    one: Any = read_document(EXAMPLES.read_text(encoding="utf-8"))
+    page = {"items": [one[ComparisonView.__name__]], "next_cursor": None}
+    entries = (known.optimizers[0], known.problems[0])
+    return {
+        ComparisonSpec.__name__: [read_document(path.read_text("utf-8")) for path in SPECS],
+        ComparisonPage.__name__: [page],
+        **{type(entry).__name__: [entry.model_dump(mode="json")] for entry in entries},
+        **{name: [example] for name, example in one.items()},
+    }
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for methods in document["paths"].values():
+        yield from methods.values()
+
+
+def _given(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's schema without null: one that is not given is left out, and no word is null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return {**{word: said for word, said in schema.items() if word != "anyOf"}, **kinds[0]}

@@ -6,12 +6,18 @@ from api.bodies import JSON, MERGE_PATCH, BodyDep
 from api.deps import IdempotencyKey, ServiceDep, Submitter
 from api.reference import REFERENCE, patch_body, problems
 from service.contracts.edit import Edit
+from service.contracts.spec import ComparisonSpec
 from service.contracts.views import ComparisonView
 
 router = APIRouter(prefix="/v1", tags=["comparisons"])
 
 _EDIT = {"$ref": REFERENCE.format(model=Edit.__name__)}
-_ANY_FIELDS = {"type": "object", "description": "Fields of the spec; null takes a default back."}
+_SOME_FIELDS = {
+    "type": "object",
+    "description": "Fields of the spec; null takes a default back.",
+    "propertyNames": {"enum": list(ComparisonSpec.model_fields)},
+    "examples": [{"name": "the same on more seeds", "seeds": 16}],
+}
 
 
 @router.patch(
@@ -33,7 +39,7 @@ def edit(
 @router.post(
     "/comparisons/{comparison_id}:clone",
     status_code=201,
-    openapi_extra=patch_body(_ANY_FIELDS, required=False),
+    openapi_extra=patch_body(_SOME_FIELDS, required=False),
     responses=problems(400, 403, 404, 413, 415),
 )
 def clone(

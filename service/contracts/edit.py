@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from service.contracts.base import Contract
 from service.contracts.labels import Priority, Tags
@@ -12,7 +13,7 @@ from service.contracts.text import OneLine
 class Edit(Contract):
     """A JSON merge patch (RFC 7396): what is left out stays, null takes the default back."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200), OneLine] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=200), OneLine] | SkipJsonSchema[None] = None
     """Of one line; a comparison must have one, so null is refused."""
     priority: Priority | None = None
     """Its place in the queue, from the dispatcher's next look on."""

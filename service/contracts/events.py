@@ -1,6 +1,6 @@
 """What a driver tells the service while a study runs, and what the service answers."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -84,7 +84,12 @@ class Environment(Contract):
     """The plug-ins that bring the trial's problem and optimizer, with their versions."""
 
 
-class TrialProposed(Contract):
+def _told_apart(schema: dict[str, Any]) -> None:
+    """Say that the type must be given: it has a default for those who make an event alone."""
+    schema["required"] = ["type", *schema.get("required", ())]
+
+
+class TrialProposed(Contract, json_schema_extra=_told_apart):
     """A trial whose point was not planned is about to begin at this one, unless it is refused."""
 
     type: Literal["trial_proposed"] = "trial_proposed"
@@ -93,7 +98,7 @@ class TrialProposed(Contract):
     point: dict[str, SettingValue]
 
 
-class TrialStarted(Contract):
+class TrialStarted(Contract, json_schema_extra=_told_apart):
     """A trial began or went on from its checkpoint."""
 
     type: Literal["trial_started"] = "trial_started"
@@ -105,7 +110,7 @@ class TrialStarted(Contract):
     environment: Environment
 
 
-class TrialPoint(Contract):
+class TrialPoint(Contract, json_schema_extra=_told_apart):
     """The figures of one epoch of a trial."""
 
     type: Literal["trial_point"] = "trial_point"
@@ -113,7 +118,7 @@ class TrialPoint(Contract):
     point: MetricPoint
 
 
-class TrialEnded(Contract):
+class TrialEnded(Contract, json_schema_extra=_told_apart):
     """A trial came to an end."""
 
     type: Literal["trial_ended"] = "trial_ended"
@@ -129,7 +134,7 @@ class TrialEnded(Contract):
     """What it took besides; None where it failed before it had begun."""
 
 
-class StudyEnded(Contract):
+class StudyEnded(Contract, json_schema_extra=_told_apart):
     """The driver has nothing left to do."""
 
     type: Literal["study_ended"] = "study_ended"

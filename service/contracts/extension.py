@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from service.contracts.base import Contract
 
 
-class Extension(Contract):
+class Extension(Contract, json_schema_extra={"minProperties": 1}):
     """New totals of a comparison; what is left out stays as it is."""
 
     trials: Annotated[int, Field(ge=1, le=4096)] | None = None

@@ -23,4 +23,8 @@ def _few_and_distinct(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tags
 
 
-Tags = Annotated[tuple[Tag, ...], AfterValidator(_few_and_distinct)]
+Tags = Annotated[
+    tuple[Tag, ...],
+    AfterValidator(_few_and_distinct),
+    Field(json_schema_extra={"maxItems": MOST_TAGS, "uniqueItems": True}),
+]

@@ -99,13 +99,17 @@ class IfShort(StrEnum):
     """It waits until a machine is there that is large enough."""
 
 
+_MOST = 32
+_SOME = Field(json_schema_extra={"minItems": 1, "maxItems": _MOST})
+
+
 class ComparisonSpec(Contract):
     """A comparison: problems x contenders x seeds under one budget."""
 
     schema_version: Literal[1] = 1
     name: Annotated[str, Field(min_length=1, max_length=200), OneLine]
-    problems: tuple[Name, ...]
-    contenders: tuple[ContenderSpec, ...]
+    problems: Annotated[tuple[Name, ...], _SOME]
+    contenders: Annotated[tuple[ContenderSpec, ...], _SOME]
     baseline: Name | None = None
     """The contender that the others are measured against; the first one by default."""
     budget: BudgetSpec
@@ -139,8 +143,8 @@ class ComparisonSpec(Contract):
     @field_validator("problems", "contenders")
     @classmethod
     def _some(cls, entries: tuple[object, ...]) -> tuple[object, ...]:
-        if not 1 <= len(entries) <= 32:
-            raise ValueError(f"must have 1 to 32 entries, got {len(entries)}")
+        if not 1 <= len(entries) <= _MOST:
+            raise ValueError(f"must have 1 to {_MOST} entries, got {len(entries)}")
         return entries
 
     @model_validator(mode="after")

@@ -1,10 +1,18 @@
 """Text and moments from outside, as both databases and every page can hold them."""
 
 import unicodedata
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
+from pydantic_core import core_schema
 
 LONGEST_MESSAGE = 20_000
 """Characters of a message that are kept."""
@@ -48,7 +56,25 @@ def _within_the_calendar(moment: datetime) -> datetime:
         raise ValueError("must be a moment that UTC can say") from error
 
 
-OneLine = AfterValidator(one_line)
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Checks, and says in a schema, what `one_line` asks for."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(one_line, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(core), "pattern": rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"}
+
+
+OneLine = _Line()
 """Holds a text to be a line that people read, as a name; stands after what bounds its length."""
 Message = Annotated[str, AfterValidator(_kept)]
 """What a program said of itself; its end is cut off where it is very long."""

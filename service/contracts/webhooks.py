@@ -1,5 +1,6 @@
 """Webhooks: where a service is told of a person's comparisons, and what it is told."""
 
+import re
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -9,6 +10,10 @@ from pydantic import AfterValidator, Field
 from service.contracts.base import Contract
 from service.contracts.states import ComparisonState
 from service.contracts.views import ChangeEvent
+
+_WEB_ADDRESS = (
+    r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-\"$-\[\]-~]*)?$"
+)
 
 
 def _web_address(url: str) -> str:
@@ -24,13 +29,19 @@ def _web_address(url: str) -> str:
         raise ValueError("must be http://HOST/PATH or https://HOST/PATH")
     if "@" in parts.netloc or parts.fragment:
         raise ValueError("must have no user, no password and no fragment")
+    if not re.fullmatch(_WEB_ADDRESS, url):
+        raise ValueError("must have a host of letters, digits, dots, dashes and underscores")
     return url
 
 
 class NewWebhook(Contract):
     """A webhook that is to be: it hears of the comparisons of the key that creates it."""
 
-    url: Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
+    url: Annotated[
+        str,
+        Field(max_length=2000, json_schema_extra={"pattern": _WEB_ADDRESS}),
+        AfterValidator(_web_address),
+    ]
     """Where the notices go."""
     states: Annotated[tuple[ComparisonState, ...], Field(max_length=len(ComparisonState))] = ()
     """The states of which it hears; all of them by default."""
