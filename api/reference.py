@@ -29,7 +29,7 @@ from service.contracts.webhooks import NewWebhook, Notice
 
 SPECS = tuple(Path(__file__).parents[1] / "examples" / name for name in ("demo.yaml", "grid.yaml"))
 """Comparisons that stand as examples: one with Sobol points and one with grids."""
-EXAMPLES = Path(__file__).parent / "examples.yaml"
+EXAMPLES = Path(__file__).parent / "schemas" / "examples.yaml"
 """One of each other contract, by its name."""
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = """Compares optimizers fairly: say what to compare and for how much compute; each
