@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from api import errors, reference
 from api.addresses import PlainAddresses
 from api.bodies import BodyLimit
+from api.cut_off import CutOff
 from api.dashboard import pages
 from api.dashboard.assets import mount_static
 from api.events import Feed
@@ -88,6 +89,7 @@ def create_app(service: Service) -> FastAPI:
     reference.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(PlainAddresses)
+    app.add_middleware(CutOff)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Journal, metrics=app.state.metrics, lines=service.settings.log_requests)
     for resource in RESOURCES:

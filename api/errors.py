@@ -76,6 +76,14 @@ class TooLarge(ServiceError):
     title = "The body is too large"
 
 
+class Stopping(ServiceError):
+    """The web ends before it can answer."""
+
+    status = 503
+    code = "stopping"
+    title = "The service is stopping"
+
+
 def install(app: FastAPI) -> None:
     """Answer all refusals and failures of an application with problems."""
     app.add_exception_handler(ServiceError, _refused)

@@ -6,14 +6,20 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from api.__main__ import main
 from api.server import listen
-from tests.support.api_site import empty_database
+from service.contracts.views import ComparisonPage
+from service.domain.records import Role
+from service.usecases.comparisons import Comparisons
+from tests.support.api_site import Site, empty_database, serving
 
 
 @pytest.fixture
@@ -78,3 +84,26 @@ def test_port_0_is_a_free_one_that_is_named(home: Path) -> None:
     finally:
         web.send_signal(signal.SIGTERM)
         web.communicate(timeout=20)
+
+
+def test_what_a_web_that_ends_cannot_wait_for_is_to_be_asked_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.server.GRACE_SECONDS", 0)
+    begun, ended = threading.Event(), threading.Event()
+    create = site.service.comparisons.page
+
+    def slow(*given: Any, **named: Any) -> ComparisonPage:
+        begun.set()
+        ended.wait(1)
+        return create(*given, **named)
+
+    monkeypatch.setattr(Comparisons, "page", slow)
+    key = {"Authorization": f"Bearer {site.keys[Role.ADMIN]}"}
+    with ThreadPoolExecutor(1) as pool:
+        with serving(site.service) as url:
+            asked = pool.submit(httpx.get, f"{url}/v1/comparisons", headers=key, timeout=20)
+            assert begun.wait(20)
+        answer = asked.result()
+    assert (answer.status_code, answer.json()["code"]) == (503, "stopping")
+    assert "not known" in answer.json()["detail"]
