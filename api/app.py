@@ -73,6 +73,7 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        generate_unique_id_function=_operation_id,
         redirect_slashes=False,  # a redirect would repeat whatever host the request names
     )
     app.state.service = service
@@ -97,3 +98,8 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(pages.router())
     mount_static(app)
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """What a client made from the reference calls it: ``comparisons_create``."""
+    return "_".join((*(str(tag) for tag in route.tags[:1]), route.name))

@@ -7,6 +7,8 @@ from fastapi import Depends, Query
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 200
+LONGEST_CURSOR = 2000
+"""Characters: it holds what the page's last entry was sorted by, a long name among it."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,10 @@ def page_query(
     ] = DEFAULT_LIMIT,
     cursor: Annotated[
         str | None,
-        Query(max_length=500, description="`next_cursor` of the page before; none for the first."),
+        Query(
+            max_length=LONGEST_CURSOR,
+            description="`next_cursor` of the page before; none for the first.",
+        ),
     ] = None,
 ) -> PageQuery:
     """The page that a request asks for."""

@@ -138,6 +138,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     for name, examples in _examples().items():
         schemas[name]["examples"] = examples
     for operation in _operations(document):
+        operation["summary"] = operation["description"].partition("\n")[0].rstrip(".")
         for parameter in operation.get("parameters", ()):
             parameter["schema"] = _given(parameter["schema"])
     return document

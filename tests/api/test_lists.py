@@ -17,6 +17,7 @@ TAGGED = (
     "/v1/comparisons/{one}/report?format=html",
     "/v1/problems",
     "/v1/optimizers",
+    "/v1/templates",
     "/v1/openapi.json",
 )
 
@@ -121,6 +122,10 @@ def test_lists_stand_as_they_are_asked_to(site: Site) -> None:
     page = asker.get("/v1/comparisons?sort=name&limit=2").json()
     assert names(f"sort=name&limit=2&cursor={page['next_cursor']}") == "c"
     assert asker.get(f"/v1/comparisons?cursor={page['next_cursor']}").status_code == 404
-    one = page["items"][0]["id"]
+    long = "\N{ROCKET}" * 200
+    asker.post("/v1/comparisons", json={**SPEC, "name": long}).raise_for_status()
+    page = asker.get("/v1/comparisons?sort=-name,owner,state&limit=1").json()
+    assert names(f"sort=-name,owner,state&cursor={page['next_cursor']}") == "cba"
+    one = asker.get("/v1/comparisons?name=a").json()["items"][0]["id"]
     trials = asker.get(f"/v1/comparisons/{one}/trials?sort=contender,-seed,best_loss").json()
     assert [trial["contender"] for trial in trials] == ["adam"] * 2 + ["kbfgs"] * 2
