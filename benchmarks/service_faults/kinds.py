@@ -55,11 +55,16 @@ FAULTS: Mapping[str, Fault] = {
     "web": Fault("`kill -9` of the web", kill_web, KILLS, repeats=2),
     "dispatcher": Fault("`kill -9` of the dispatcher", kill_dispatcher, KILLS, repeats=2),
     "postgres": Fault(
-        "PostgreSQL stopped at once and started",
+        "PostgreSQL stopped at once, away for 2 s",
         restart_postgres,
         RESTARTS,
         databases=("postgres",),
     ),
-    "disk": Fault("a full disk", fill, FILLS, running=on_a_small_disk),
-    "clock": Fault("the clock stepped by an hour", step, len(STEPS), running=with_a_clock),
+    "disk": Fault("a full disk, for 6 s", fill, FILLS, running=on_a_small_disk),
+    "clock": Fault(
+        "the clock stepped by an hour, forwards and back, twice",
+        step,
+        len(STEPS),
+        running=with_a_clock,
+    ),
 }
