@@ -20,6 +20,9 @@ _NO_CPU_MEMORY = "DefaultCPUAllocator: can't allocate memory"
 _GLOO = "gloo/transport"
 """Stands in what gloo says when the process of another rank is gone."""
 
+_BEYOND_SINGLE = "value cannot be converted to type float without overflow"
+"""How torch says that a setting, or a product of settings, is infinite in single precision."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -46,6 +49,8 @@ def classify(error: Exception) -> Failure:
             kind = FailureKind.LOST_WORKER
         case RuntimeError() if _GLOO in str(error):
             kind = FailureKind.LOST_WORKER
+        case RuntimeError() if _BEYOND_SINGLE in str(error):
+            kind = FailureKind.BAD_SETTING
         case RuntimeError() if _NO_CPU_MEMORY in str(error):
             kind = FailureKind.OUT_OF_MEMORY
         case _:

@@ -80,8 +80,14 @@ def from_validation(
         model: What it was to be; its fields are listed where an unknown one was given.
     """
     merged: dict[str, FieldError] = {}
+    looked_into: set[str] = set()
+    of_another_kind: set[str] = set()
     for detail in error.errors(include_url=False)[:_LOOKED_AT]:
-        found = _from_detail(detail, data, model)
+        path = _present(detail["loc"], data, missing=detail["type"] == "missing")
+        found = _from_detail(detail, field_path(path), model)
+        looked_into |= {field_path(path[:length]) for length in range(1, len(path))}
+        if detail["type"].endswith("_type"):
+            of_another_kind.add(found.field)
         earlier = merged.get(found.field)
         if earlier is None:
             merged[found.field] = found
@@ -91,11 +97,11 @@ def from_validation(
                 message=f"{earlier.message}, or: {found.message}",
                 allowed=(*(earlier.allowed or ()), *(found.allowed or ())) or None,
             )
-    return tuple(merged.values())
+    # What may be a number or a mapping, and is a mapping, is wrong inside alone.
+    return tuple(merged[field] for field in merged if field not in of_another_kind & looked_into)
 
 
-def _from_detail(detail: ErrorDetails, data: object, model: type[BaseModel]) -> FieldError:
-    path = field_path(_present(detail["loc"], data, missing=detail["type"] == "missing"))
+def _from_detail(detail: ErrorDetails, path: str, model: type[BaseModel]) -> FieldError:
     context = detail.get("ctx", {})
     message = str(detail["msg"]).removeprefix("Value error, ")
     allowed: tuple[str, ...] | None = None

@@ -11,7 +11,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from service.contracts.base import LARGEST_INTEGER
 from service.contracts.catalogue import Catalogue, built_in
 from service.contracts.catalogue.entries import OptimizerEntry
-from service.contracts.catalogue.setting import Setting
+from service.contracts.catalogue.setting import LARGEST_NUMBER, Setting
 from service.contracts.labels import MOST_TAGS
 from service.contracts.spec import SMALLEST_CPUS, SMALLEST_MEMORY
 from service.contracts.workers import MOST_WORKERS
@@ -175,6 +175,9 @@ def _settings(draw: DrawFn, entry: OptimizerEntry, document: Document, extent: E
     found: Document = {}
     if fixed or draw(st.booleans()):
         found["settings"] = {one.name: draw(values_of(one, extent)) for one in fixed}
+        for needed in {one.needs for one in fixed if one.needs}:
+            if found["settings"].get(needed) == 0:
+                found["settings"][needed] = 0.5
     if searched or grid or draw(st.booleans()):
         found["space"] = draw(_spaces(searched, extent, grid=grid))
     if "space" in found and draw(st.booleans()) and _may_end_low(found, document):
@@ -250,7 +253,7 @@ def _numbers(setting: Setting) -> SearchStrategy[float]:
     high = setting.below if setting.below is not None else setting.at_most
     return st.floats(
         low,
-        high,
+        LARGEST_NUMBER if high is None else high,
         exclude_min=setting.above is not None,
         exclude_max=setting.below is not None,
         allow_nan=False,

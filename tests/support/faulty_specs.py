@@ -154,7 +154,7 @@ def _a_setting_beyond_its_bounds(draw: DrawFn, document: Document) -> str:
     own = [setting for setting in entry.settings if setting.name not in searched]
     setting = draw(st.sampled_from(own))
     wrong: dict[str, list[Any]] = {
-        "float": [-1.0, STRANGE, True, float("inf"), float("nan"), [0.5]],
+        "float": [-1.0, 1e39, STRANGE, True, float("inf"), float("nan"), [0.5]],
         "int": [0, 1.5, STRANGE, True, 2**63],
         "bool": [0, 1, STRANGE],
         "choice": [STRANGE, 1],
@@ -163,6 +163,14 @@ def _a_setting_beyond_its_bounds(draw: DrawFn, document: Document) -> str:
     value = draw(st.sampled_from(wrong[setting.kind]))
     contender.setdefault("settings", {})[setting.name] = value
     return f"contenders[{index}].settings.{setting.name}"
+
+
+def _nesterov_without_momentum(draw: DrawFn, document: Document) -> str:
+    contender = document["contenders"][0]
+    contender["settings"] = {"nesterov": True, "momentum": 0}
+    contender |= {"optimizer": "sgd", "name": "x", "space": {"lr": {"values": [0.1]}}}
+    document.pop("baseline", None)
+    return "contenders[0].settings.nesterov"
 
 
 def _fixed_and_searched(draw: DrawFn, document: Document) -> str:
@@ -304,6 +312,7 @@ FAULTS: tuple[Callable[[DrawFn, Document], str], ...] = (
     _unknown_names,
     _the_same_contender_twice,
     _a_setting_beyond_its_bounds,
+    _nesterov_without_momentum,
     _fixed_and_searched,
     _a_wrong_dimension,
     _a_condition_that_never_holds,

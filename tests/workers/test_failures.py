@@ -18,6 +18,12 @@ def test_torch_without_memory_on_the_cpu_is_a_lack_of_memory() -> None:
     assert classify(raised.value).kind is FailureKind.OUT_OF_MEMORY
 
 
+def test_a_setting_beyond_single_precision_is_the_settings_fault() -> None:
+    with pytest.raises(RuntimeError) as raised:
+        torch.zeros(2).add_(torch.ones(2), alpha=1e60)
+    assert classify(raised.value).kind is FailureKind.BAD_SETTING
+
+
 def test_any_other_runtime_error_is_a_bug() -> None:
     with pytest.raises(RuntimeError) as raised:
         torch.zeros(2) @ torch.zeros(3)

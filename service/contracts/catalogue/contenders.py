@@ -119,6 +119,7 @@ def _contender_errors(
         )
         return
     yield from _setting_errors(f"{where}.settings", contender.settings, entry)
+    yield from _unmet_needs(f"{where}.settings", contender, entry)
     yield from _space_errors(f"{where}.space", contender, entry, search)
 
 
@@ -136,6 +137,21 @@ def _setting_errors(
             )
         elif refusal := setting.refusal(value):
             yield FieldError(field=f"{where}.{name}", message=refusal, allowed=setting.choices)
+
+
+def _unmet_needs(
+    where: str, contender: ContenderSpec, entry: OptimizerEntry
+) -> Iterator[FieldError]:
+    """Switches that are on without what they need, at every point of the search."""
+    space = searched(contender, entry)
+    fixed = {one.name: contender.settings.get(one.name, one.default) for one in entry.settings}
+    for setting in entry.settings:
+        other = setting.needs
+        if other is None or {setting.name, other} & space.keys():
+            continue
+        if fixed[setting.name] is True and fixed[other] == 0:
+            message = f"needs a {other} above 0, got {fixed[other]!r}"
+            yield FieldError(field=f"{where}.{setting.name}", message=message)
 
 
 def _space_errors(

@@ -4,6 +4,9 @@ from typing import Literal
 
 from service.contracts.base import Contract, SettingValue
 
+LARGEST_NUMBER = 3.4e38
+"""A larger one is infinite in single precision, in which models are trained."""
+
 
 class Setting(Contract):
     """One setting of an optimizer."""
@@ -18,6 +21,8 @@ class Setting(Contract):
     below: float | None = None
     at_most: float | None = None
     choices: tuple[str, ...] | None = None
+    needs: str | None = None
+    """A switch's: the setting that must be above 0 where it is on."""
 
     def refusal(self, value: SettingValue) -> str | None:
         """Why the value cannot be had, or None where it can."""
@@ -42,6 +47,8 @@ class Setting(Contract):
                 return self._out_of_bounds(value)
 
     def _out_of_bounds(self, value: float) -> str | None:
+        if abs(value) > LARGEST_NUMBER and self.kind != "int":
+            return f"must be <= {LARGEST_NUMBER:g}, as single precision can hold, got {value:g}"
         if self.above is not None and not value > self.above:
             return f"must be > {self.above:g}, got {value:g}"
         if self.at_least is not None and not value >= self.at_least:

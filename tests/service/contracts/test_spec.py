@@ -130,6 +130,13 @@ def depending(condition: dict[str, object]) -> dict[str, object]:
         ({"tuning": {"trials": 4096}, "contenders": MANY}, "tuning.trials", "from 1 to 2048 for 3"),
         ({"budget": {"epochs": 5209}}, "budget.epochs", "from 1 to 5208 for 48 runs"),
         (sgd(settings={"lr": 0}), "contenders[0].settings.lr", "must be > 0, got 0"),
+        (sgd(settings={"lr": 1e39}), "contenders[0].settings.lr", "must be <= 3.4e+38"),
+        (sgd(space={"lr": {"log": [1, 1e39]}}), "contenders[0].space.lr", "must be <= 3.4e+38"),
+        (
+            sgd(settings={"nesterov": True, "momentum": 0}),
+            "contenders[0].settings.nesterov",
+            "needs a momentum above 0, got 0",
+        ),
         (sgd(settings={"lr": "fast"}), "contenders[0].settings.lr", "must be a number"),
         (sgd(settings={"speed": 1}), "contenders[0].settings.speed", "lr momentum"),
         (sgd(space={"lr": {"log": [0.1, 0.01]}}), "contenders[0].space.lr.log", "below high"),

@@ -52,9 +52,9 @@ def count(name: str, default: int, *, summary: str, at_most: int | None = None) 
     )
 
 
-def switch(name: str, *, default: bool, summary: str) -> Setting:
-    """On or off."""
-    return Setting(name=name, kind="bool", default=default, summary=summary)
+def switch(name: str, *, default: bool, summary: str, needs: str | None = None) -> Setting:
+    """On or off; where it is on, the setting that it needs must be above 0."""
+    return Setting(name=name, kind="bool", default=default, summary=summary, needs=needs)
 
 
 def other_learning_rate(summary: str) -> Setting:

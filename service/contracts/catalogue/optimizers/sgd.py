@@ -22,6 +22,7 @@ SGD = OptimizerEntry(
             "nesterov",
             default=False,
             summary="Nesterov's momentum; needs a momentum greater than 0.",
+            needs="momentum",
         ),
         weight_decay(L2),
     ),
