@@ -23,8 +23,11 @@ from tests.support.drawn_specs import Document, accepted
 from tests.support.faulty_specs import faulty, meddled_with
 
 CATALOGUE = built_in()
-FEW, MANY = 25, 5000
-often = pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
+FEW, MANY = 15, 1000
+often = pytest.mark.parametrize(
+    "examples",
+    [FEW, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])],
+)
 
 
 def hold(law: Callable[[Any], None], drawn: SearchStrategy[Any], examples: int) -> None:
