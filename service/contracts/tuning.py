@@ -79,6 +79,8 @@ class TuningSpec(Contract):
     @classmethod
     def _fit_the_search(cls, trials: int | None, checked: ValidationInfo) -> int | None:
         search = checked.data.get("search")
+        if search is None:  # it is refused itself
+            return trials
         if search is Search.GRID and trials is not None:
             raise ValueError(
                 f"must be left out: a grid has as many points as its space, got {trials}"

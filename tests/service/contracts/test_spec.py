@@ -166,6 +166,10 @@ def test_every_wrong_field_is_named_at_once() -> None:
     assert set(refused({"seeds": 0, "budget": {"epochs": 0}})) == {"seeds", "budget.epochs"}
 
 
+def test_trials_are_not_held_against_a_search_that_there_is_not() -> None:
+    assert set(refused({"tuning": {"search": "guess", "trials": None}})) == {"tuning.search"}
+
+
 def test_validation_loss_is_allowed_where_every_problem_has_validation_rows() -> None:
     wanted = {**GOOD, "tuning": {"metric": "validation_loss"}}
     assert read_spec({**wanted, "problems": ["tiny-classes"]}, with_classes())
