@@ -13,8 +13,6 @@ from service.contracts.states import ENDED_COMPARISONS, ComparisonState
 from tests.support.running_service import wait_for
 
 EPOCHS = 12
-AT_ONCE = 3
-"""Comparisons that run at the same time: with more of them the end would be long in coming."""
 PAUSE_SECONDS = 0.3
 ENDS_WITHIN = 120.0
 UNFINISHED = [state for state in ComparisonState if state not in ENDED_COMPARISONS]
@@ -27,7 +25,7 @@ def spec(name: str) -> dict[str, object]:
         "problems": ["mnist-5k-autoencoder"],
         "contenders": [{"optimizer": "kbfgs"}, {"optimizer": "adam"}],
         "budget": {"epochs": EPOCHS},
-        "tuning": {"trials": 2},
+        "tuning": {"trials": 2, "search": "random"},
         "seeds": 2,
     }
 
@@ -37,12 +35,15 @@ class Load:
     """Who asks, and what each accepted thing was; every client waits for a service that is away.
 
     Attributes:
+        plant: What they ask.
+        at_once: Comparisons that run at the same time: with more the end is longer in coming.
         accepted: The names of the comparisons that were answered with 201, by id.
         cancelled: Those of them whose cancellation was accepted.
         refused: What else was answered that is no success.
     """
 
     plant: Plant
+    at_once: int = 3
     accepted: dict[str, str] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
@@ -78,7 +79,7 @@ class Load:
                 done += 1
 
     def _submit(self, client: Client, name: str) -> None:
-        if unfinished(client) < AT_ONCE:
+        if unfinished(client) < self.at_once:
             self._create(client, name)
 
     def _change_minds(self, client: Client, name: str) -> None:

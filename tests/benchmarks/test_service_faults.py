@@ -32,7 +32,7 @@ REPETITION = Repetition(
 def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
     """What clients were told while the web was killed, and after it."""
     with on("sqlite", tmp_path_factory.mktemp("plant")) as plant:
-        load = Load(plant)
+        load = Load(plant, at_once=1)
         with load.on():
             wait_for(lambda: load.accepted, 20, "something that is accepted")
             (_,) = kill_web(plant, random.Random(0), kills=1)
