@@ -164,8 +164,15 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _given(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter's schema without null: one that is not given is left out, and no word is null."""
+    """A parameter's schema as an address has it: without null, and texts without NUL.
+
+    A parameter that is not given is left out, and no word is null.
+    """
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
-    if len(kinds) != 1:
-        return schema
-    return {**{word: said for word, said in schema.items() if word != "anyOf"}, **kinds[0]}
+    if len(kinds) == 1:
+        schema = {**{word: said for word, said in schema.items() if word != "anyOf"}, **kinds[0]}
+    if schema.get("type") == "array":
+        return {**schema, "items": _given(schema["items"])}
+    if schema.get("type") == "string" and not schema.keys() & {"enum", "format", "pattern"}:
+        return {**schema, "pattern": r"^[^\x00]*$"}
+    return schema

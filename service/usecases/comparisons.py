@@ -68,7 +68,7 @@ class Comparisons:
     def clone(
         self,
         comparison_id: str,
-        changes: object = None,
+        changes: object,
         *,
         actor: Actor,
         idempotency_key: str | None = None,
@@ -77,7 +77,7 @@ class Comparisons:
 
         Args:
             comparison_id: Whose spec.
-            changes: A JSON merge patch of it; None changes nothing.
+            changes: A JSON merge patch of it; one without fields changes nothing.
             actor: As for `create`.
             idempotency_key: As for `create`.
 
@@ -88,7 +88,7 @@ class Comparisons:
         """
         with self.units.read() as unit:
             spec = _found(unit, comparison_id).spec
-        document = merged(spec.model_dump(mode="json", exclude_none=True), changes or {})
+        document = merged(spec.model_dump(mode="json", exclude_none=True), changes)
         return self.create(document, actor=actor, idempotency_key=idempotency_key)
 
     def preview(self, document: object) -> Preview:

@@ -135,8 +135,9 @@ def test_a_clone_is_the_spec_again_with_changes_and_its_own_owner(site: Site) ->
     changed = asker.post(path, json={"seeds": None, "tuning": {"trials": 4}, "name": "more"})
     spec = changed.json()["spec"]
     assert (spec["seeds"], spec["tuning"]["trials"], spec["name"]) == (8, 4, "more")
-    for wrong in ({"problems": ["nothing"]}, {"budget": {"epochs": 0}}, [1]):
-        assert asker.post(path, json=wrong).json()["code"] == "invalid_spec"
+    for wrong in ({"problems": ["nothing"]}, {"budget": {"epochs": 0}}, [1], [], 0):
+        assert asker.post(path, json=wrong).json()["code"] == "invalid_spec", wrong
+    assert asker.post(path, content="null").json()["code"] == "invalid_spec"
     word = {"Idempotency-Key": "once"}
     first, again = (asker.post(path, headers=word).json()["id"] for _ in range(2))
     assert first == again
