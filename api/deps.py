@@ -45,19 +45,22 @@ _study = HTTPBearer(
 Credentials = HTTPAuthorizationCredentials | None
 
 
-def get_service(request: Request) -> Service:
+# Dependencies that only look something up are coroutines, for else each has a thread to wait for.
+
+
+async def get_service(request: Request) -> Service:
     """The service that the application was made with."""
     service: Service = request.app.state.service
     return service
 
 
-def get_feed(request: Request) -> Feed:
+async def get_feed(request: Request) -> Feed:
     """The feed of live events of this process."""
     feed: Feed = request.app.state.feed
     return feed
 
 
-def get_metrics(request: Request) -> Metrics:
+async def get_metrics(request: Request) -> Metrics:
     """The figures of this process."""
     metrics: Metrics = request.app.state.metrics
     return metrics
@@ -159,12 +162,12 @@ def _needs(actor: Actor, role: Role) -> Actor:
     return actor
 
 
-def submitter(actor: Viewer) -> Actor:
+async def submitter(actor: Viewer) -> Actor:
     """Whoever asks, if they may create and cancel comparisons."""
     return _needs(actor, Role.SUBMITTER)
 
 
-def admin(actor: Viewer) -> Actor:
+async def admin(actor: Viewer) -> Actor:
     """Whoever asks, if they may let others in."""
     return _needs(actor, Role.ADMIN)
 

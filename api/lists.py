@@ -1,7 +1,7 @@
 """What of a list is shown, and in what order: the parameters `fields` and `sort`."""
 
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from difflib import get_close_matches
 from types import GenericAlias
 from typing import Annotated, Any
@@ -19,11 +19,11 @@ from service.domain.ordering import By, Order
 Fields = set[str]
 
 
-def fields_of(kind: type[Contract]) -> Callable[..., Fields | None]:
+def fields_of(kind: type[Contract]) -> Callable[..., Awaitable[Fields | None]]:
     """A dependency: the fields of a kind that a request asks for, or None for all of them."""
     names = tuple(kind.model_fields)
 
-    def chosen(
+    async def chosen(
         fields: Annotated[
             str | None,
             Query(
@@ -39,11 +39,11 @@ def fields_of(kind: type[Contract]) -> Callable[..., Fields | None]:
     return chosen
 
 
-def sort_by(names: Collection[str], *, otherwise: str) -> Callable[..., Order]:
+def sort_by(names: Collection[str], *, otherwise: str) -> Callable[..., Awaitable[Order]]:
     """A dependency: the order that a request asks for; each field counts once."""
     allowed = tuple(names)
 
-    def chosen(
+    async def chosen(
         sort: Annotated[
             str | None,
             Query(

@@ -19,7 +19,7 @@ class PageQuery:
     cursor: str | None
 
 
-def page_query(
+async def page_query(
     limit: Annotated[
         int, Query(ge=1, le=LARGEST_LIMIT, description="Entries of a page.")
     ] = DEFAULT_LIMIT,

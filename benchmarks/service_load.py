@@ -186,6 +186,7 @@ def requests(seeded: Seeded) -> dict[str, Ask]:
     long_curve = f"/v1/comparisons/{ids[0]}/metrics"
     return {
         "list": get("/v1/comparisons", limit=50),
+        "list of 10": get("/v1/comparisons", limit=10),
         "get": get("/v1/comparisons/{id}"),
         "metrics, thinned": get(long_curve, trial=seeded.long_trial, points=500),
         "report": get("/v1/comparisons/{id}/report"),

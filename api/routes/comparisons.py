@@ -48,7 +48,7 @@ def preview(_: Viewer, service: ServiceDep, body: BodyDep) -> Preview:
     return service.comparisons.preview(body.document())
 
 
-def wanted(
+async def wanted(
     state: Annotated[
         list[ComparisonState] | None, Query(description="Those in one of these states.")
     ] = None,

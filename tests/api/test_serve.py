@@ -1,5 +1,6 @@
 """`python -m api serve` where it cannot start: one clear line and exit code 2."""
 
+import asyncio
 import os
 import re
 import signal
@@ -70,6 +71,25 @@ def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture
         main(["serve", f"--port={port}"])
     assert ended.value.code == 2
     assert f"a whole number from 0 to 65535, got '{port}'" in capsys.readouterr().err
+
+
+def test_small_answers_are_sent_at_once(home: Path) -> None:
+    """Without TCP_NODELAY each waits 40 ms until its reader acknowledges the first half."""
+
+    async def accepted() -> int:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def see(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            own = writer.get_extra_info("socket")
+            found.set_result(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listening = listen("127.0.0.1", 0)
+        async with await asyncio.start_server(see, sock=listening):
+            with socket.create_connection(listening.getsockname()):
+                return await found
+
+    assert asyncio.run(accepted()) == 1
 
 
 def test_port_0_is_a_free_one_that_is_named(home: Path) -> None:
