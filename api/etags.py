@@ -1,15 +1,19 @@
 """Answers that a reader may keep: an ETag each, and 304 where the reader still has the same."""
 
-import hashlib
 from collections.abc import Callable, Coroutine
+from hashlib import sha256
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 
 KEPT = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
 """A reader's own cache may keep it, and asks each time whether it is still so."""
+LARGE = 1 << 20
+"""Bytes of an answer; the digest of a larger one is made beside the event loop."""
+_OF_A_BODY = frozenset({"content-length", "content-type"})
 _NOT_MODIFIED = {304: {"description": "What the reader has, by `If-None-Match`, is still so."}}
 _CONDITION = {
     "name": "If-None-Match",
@@ -42,13 +46,19 @@ class TaggedRoute(APIRoute):
             whole = not isinstance(response, StreamingResponse)
             if request.method != "GET" or response.status_code != 200 or not whole:
                 return response
-            tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
-            if _has(request.headers.get("if-none-match", ""), tag):
-                return Response(status_code=304, headers={**KEPT, "ETag": tag})
+            tag = await _tag(response.body)
             response.headers.update({**KEPT, "ETag": tag})
-            return response
+            if not _has(request.headers.get("if-none-match", ""), tag):
+                return response
+            headers = {k: v for k, v in response.headers.items() if k not in _OF_A_BODY}
+            return Response(status_code=304, headers=headers)  # the reader takes them over
 
         return tagged
+
+
+async def _tag(body: bytes | memoryview) -> str:
+    digest = await run_in_threadpool(sha256, body) if len(body) > LARGE else sha256(body)
+    return f'"{digest.hexdigest()[:32]}"'
 
 
 def _streams(options: dict[str, Any]) -> bool:

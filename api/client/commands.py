@@ -1,6 +1,7 @@
 """What each command of the client does; every function returns an exit code."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ NamedT = TypeVar("NamedT")
 Add = Callable[..., argparse.ArgumentParser]
 """Adds a command to some, by its name, its function and its sentence."""
 
+_ID = re.compile(r"[a-z0-9-]+")
 FINISHED = 0
 NOT_FINISHED = 1
 INTERRUPTED = 130
@@ -69,7 +71,8 @@ def show_list(client: Client, options: argparse.Namespace) -> int:
     if options.json:
         return print_json(page)
     if options.ids:
-        sys.stdout.writelines(f"{view.id}\n" for view in page.items)
+        plain = (view.id for view in page.items if _ID.fullmatch(view.id))  # for a shell to read
+        sys.stdout.writelines(f"{identity}\n" for identity in plain)
         return FINISHED
     print_list(console(), page.items)
     return FINISHED

@@ -37,7 +37,7 @@ _kbfgs() {{
 }}
 complete -o default -F _kbfgs kbfgs
 """
-_ZSH = "autoload -Uz compinit bashcompinit && compinit -u && bashcompinit\n"
+_ZSH = "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n"
 _FISH = """\
 function kbfgs; env PYTHONPATH={root} {python} -m api.client $argv; end
 function __kbfgs_at

@@ -25,7 +25,7 @@ def show_logs(client: Client, options: argparse.Namespace) -> int:
         else:
             told = before is not None and before.source == entry.source
             text = entry.text if told else entry.heading + entry.text
-            sys.stdout.write(_harmless(text) if sys.stdout.isatty() else text)
+            sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
         sys.stdout.flush()
         before = entry
     if before is None:
@@ -33,7 +33,7 @@ def show_logs(client: Client, options: argparse.Namespace) -> int:
     return 0
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """The text without what would change the terminal of whoever reads it."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from api.client.client import Client
 from api.client.commands import FINISHED, Add, print_json
+from api.client.logs import harmless
 from api.client.tables import console, plain_table, studies_table
 from service.contracts import numbers
 from service.contracts.states import ENDED_COMPARISONS, StudyKind
@@ -114,7 +115,7 @@ def _kind(options: argparse.Namespace) -> StudyKind | None:
 def show_events(client: Client, options: argparse.Namespace) -> int:
     """Every change, one a line as it comes; with ``--json`` a document a line."""
     for change in _changes(client, options.id, follow=options.follow):
-        line = change.model_dump_json() if options.json else _line(change)
+        line = change.model_dump_json() if options.json else harmless(_line(change))
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     return FINISHED

@@ -53,4 +53,4 @@ def list_templates(
     fields: Annotated[lists.Fields | None, Depends(lists.fields_of(TemplateView))],
 ) -> Response:
     """Comparisons that are ready to be submitted, or to be changed first; the cheapest first."""
-    return lists.answer_many(TemplateView, service.templates.list(), fields)
+    return lists.answer_many(TemplateView, service.templates.all, fields)

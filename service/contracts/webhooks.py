@@ -11,9 +11,7 @@ from service.contracts.base import Contract
 from service.contracts.states import ComparisonState
 from service.contracts.views import ChangeEvent
 
-_WEB_ADDRESS = (
-    r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-\"$-\[\]-~]*)?$"
-)
+_WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-\"$-\[\]-~]*)?$"
 
 
 def _web_address(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from service.domain.previews import preview
 FOLDER = Path(__file__).parents[1] / "templates"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Templates:
     """What may be asked of templates."""
 
     catalogue: Catalogue
 
-    def list(self) -> tuple[TemplateView, ...]:
+    @cached_property
+    def all(self) -> tuple[TemplateView, ...]:
         """All of them, the cheapest first."""
         return tuple(sorted(self._read(), key=lambda template: template.epochs))
 

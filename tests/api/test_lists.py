@@ -38,6 +38,7 @@ def test_what_a_reader_still_has_is_not_sent_again(quiet_site: Site, one: str, p
         again = asker.get(path, headers={"If-None-Match": condition})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == tag
+        assert again.headers["content-security-policy"] == first.headers["content-security-policy"]
     for condition in ('"another"', tag[:-2] + '"', ""):
         again = asker.get(path, headers={"If-None-Match": condition})
         assert (again.status_code, again.content) == (200, first.content)

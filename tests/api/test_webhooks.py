@@ -63,6 +63,10 @@ def test_what_cannot_be_called_is_refused(site: Site, url: str) -> None:
     assert [error["field"] for error in answer.json()["errors"]] == ["url"]
 
 
+def test_the_scheme_may_be_written_large(site: Site) -> None:
+    assert site.asker().post(PATH, json={"url": "HTTPS://hook.example/x"}).status_code == 201
+
+
 def test_a_key_has_only_so_many(site: Site) -> None:
     asker = site.asker()
     statuses = [asker.post(PATH, json={"url": URL}).status_code for _ in range(MOST_WEBHOOKS + 1)]

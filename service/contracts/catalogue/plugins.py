@@ -168,6 +168,9 @@ def _optimizer_errors(where: str, entry: OptimizerEntry) -> Iterator[FieldError]
     for index, one in enumerate(entry.settings):
         if refusal := one.refusal(one.default):
             yield FieldError(field=f"{where}.settings[{index}].default", message=refusal)
+        if one.needs is not None and entry.setting(one.needs) is None:
+            message = f"there is no setting {one.needs!r} here"
+            yield FieldError(field=f"{where}.settings[{index}].needs", message=message)
     for name, dimension in entry.space.items():
         setting = entry.setting(name)
         if setting is None or not searchable(setting, dimension):

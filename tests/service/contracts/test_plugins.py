@@ -41,6 +41,10 @@ def test_its_entries_say_where_they_come_from() -> None:
         (('"float"', '"real"'), "optimizers[0].settings[0].kind: "),
         (('name = "walk"', 'name = "Walk"'), "optimizers[0].name: String should match "),
         (("default = 0.1", "default = -1"), "optimizers[0].settings[0].default: must be > 0, "),
+        (
+            ("default = 0.1", 'default = 0.1, needs = "momentun"'),
+            "optimizers[0].settings[0].needs: there is no setting 'momentun' here",
+        ),
         (("{lr = {log", "{rate = {log"), "optimizers[0].space.rate: no setting that can be"),
         (("[0.01, 1.0]", "[1.0, 0.01]"), "optimizers[0].space.lr.log: low must be below high"),
         (("{log = [0.01", "{linear = [-1"), "optimizers[0].space.lr: must be > 0, got -1"),

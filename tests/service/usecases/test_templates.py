@@ -9,7 +9,7 @@ from service.domain.planning import plan, read_spec
 from service.domain.previews import preview
 from service.usecases.templates import FOLDER, Templates
 
-TEMPLATES = Templates(built_in()).list()
+TEMPLATES = Templates(built_in()).all
 
 
 def test_every_file_is_one_the_cheapest_first() -> None:
