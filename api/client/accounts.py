@@ -48,6 +48,7 @@ class Accounts:
             "/v1/keys",
             content=json.dumps(wanted),
             headers={"Content-Type": "application/json"},
+            once=True,
         )
         return read(NewKeyView, answer)
 

@@ -10,7 +10,6 @@ from urllib.parse import quote
 from pydantic import TypeAdapter
 
 from api.client.accounts import Accounts
-from api.client.changes import changes
 from api.client.notices import Webhooks
 from api.client.settings import ClientSettings
 from api.client.transport import PATIENCE_SECONDS, Query, Transport, read
@@ -276,9 +275,12 @@ class Client:
         query: Query = {"study": study, "trial": trial, "after": after, "limit": limit}
         return self._http.get(LogPage, f"{_path(comparison_id)}/logs", query)
 
-    def changes(self, comparison_id: str, *, after: int = 0) -> Iterator[ChangeEvent]:
-        """What changed in a comparison above that number, until there is no more for now."""
-        return changes(self._http, comparison_id, after=after)
+    def changes(
+        self, comparison_id: str, *, after: int = 0, limit: int = 100
+    ) -> tuple[ChangeEvent, ...]:
+        """What changed in a comparison, after that number."""
+        query: Query = {"after": after, "limit": limit}
+        return self._http.get(tuple[ChangeEvent, ...], f"{_path(comparison_id)}/changes", query)
 
     def report(self, comparison_id: str) -> Report:
         """The verdict; interim while runs are missing."""

@@ -28,6 +28,7 @@ class Webhooks:
             PATH,
             content=json.dumps({"url": url, "states": list(states)}),
             headers={"Content-Type": "application/json"},
+            once=True,
         )
         return read(CreatedWebhook, answer)
 

@@ -125,9 +125,11 @@ def _changes(client: Client, comparison_id: str, *, follow: bool) -> Iterator[Ch
     """What changed; followed, it is asked for once more after the comparison's end."""
     last, ended = 0, not follow
     while True:
-        for change in client.changes(comparison_id, after=last):
-            last = change.number
-            yield change
+        found = client.changes(comparison_id, after=last)
+        yield from found
+        if found:
+            last = found[-1].number
+            continue
         if ended:
             return
         ended = client.get(comparison_id).state in ENDED_COMPARISONS

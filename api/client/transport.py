@@ -1,7 +1,7 @@
 """Requests to the service, repeated while it is away, and what their answers mean."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import httpx
@@ -51,28 +51,6 @@ class Transport:
         """What is at a path."""
         return read(kind, self.request("GET", path, query=query))
 
-    def lines(self, path: str, *, query: Query, quiet_seconds: float) -> Iterator[str]:
-        """The lines of a stream that does not end, until none comes for so long.
-
-        Raises:
-            Unreachable: Where the connection breaks.
-        """
-        waits = httpx.Timeout(TIMEOUT_SECONDS, read=quiet_seconds)
-        began = False
-        try:
-            with self._http.stream("GET", path, params=dict(query), timeout=waits) as answer:
-                if not answer.is_success:
-                    answer.read()
-                    _good(answer)
-                for line in answer.iter_lines():
-                    began = True
-                    yield line
-        except httpx.TransportError as error:
-            if not (began and isinstance(error, httpx.ReadTimeout)):
-                raise Unreachable(
-                    f"{self.url} broke off ({error or type(error).__name__})"
-                ) from error
-
     def request(
         self,
         method: str,
@@ -81,8 +59,19 @@ class Transport:
         query: Query | None = None,
         content: str | None = None,
         headers: Mapping[str, str] | None = None,
+        once: bool = False,
     ) -> httpx.Response:
-        """An answer that is good, after as many attempts as patience allows."""
+        """An answer that is good, after as many attempts as patience allows.
+
+        Args:
+            method: Of HTTP.
+            path: Below the service's address.
+            query: What stands behind it.
+            content: The body.
+            headers: Beside the key.
+            once: Whether it must not be done twice, and so is asked again only where it did not
+                reach the service.
+        """
         given = {name: value for name, value in (query or {}).items() if value is not None}
         deadline = time.monotonic() + self._patience
         pause = 0.1
@@ -96,11 +85,14 @@ class Transport:
                     continue
                 if answer.status_code not in AWAY:
                     return _good(answer)
-                away = f"{self.url} answers {answer.status_code}: it is not ready"
+                away, reached = f"{self.url} answers {answer.status_code}: it is not ready", True
             except httpx.TransportError as error:
                 away = f"no answer from {self.url} ({error or type(error).__name__})"
+                reached = not isinstance(error, httpx.ConnectError)
             except httpx.DecodingError as error:
                 raise ServerFailed(f"{self.url} answers what cannot be decoded: {error}") from error
+            if once and reached:
+                raise Unreachable(f"{away}; see whether it was done before you ask again")
             if time.monotonic() + pause > deadline:
                 raise Unreachable(f"{away}; is the service running?")
             time.sleep(pause)

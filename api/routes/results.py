@@ -12,7 +12,7 @@ from api.headers import REPORT_POLICY
 from api.reference import problems
 from service.contracts.report import Report
 from service.contracts.states import StudyKind
-from service.contracts.views import ComparisonView, Series, TrialView
+from service.contracts.views import ChangeEvent, ComparisonView, Series, TrialView
 from service.domain.ordering import Order, arranged
 
 router = APIRouter(
@@ -22,6 +22,9 @@ router = APIRouter(
 Kind = Annotated[StudyKind | None, Query(description="Tuning or finals alone.")]
 OneContender = Annotated[str | None, Query(description="One contender alone.")]
 LARGEST_NUMBER = 2**31 - 1
+After = Annotated[
+    int, Query(ge=0, le=LARGEST_NUMBER, description="Changes above this number alone.")
+]
 
 
 TRIALS_BY = (
@@ -108,6 +111,23 @@ def report(
     return JSONResponse(found.model_dump(mode="json"))
 
 
+@router.get(
+    "/changes",
+    response_model=tuple[ChangeEvent, ...],
+    responses=problems(404),
+)
+def changes(
+    _: Viewer,
+    service: ServiceDep,
+    comparison_id: str,
+    after: After = 0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Changes at most.")] = 100,
+) -> Response:
+    """What changed so far, by number: the events of a page that does not stay open."""
+    found = service.comparisons.changes(comparison_id, after=after, limit=limit)
+    return lists.answer_many(ChangeEvent, found, None)
+
+
 def _known(_: Viewer, service: ServiceDep, comparison_id: str) -> ComparisonView:
     return service.comparisons.get(comparison_id)
 
@@ -128,9 +148,7 @@ def _known(_: Viewer, service: ServiceDep, comparison_id: str) -> ComparisonView
 async def events(
     comparison: Annotated[ComparisonView, Depends(_known)],
     feed: FeedDep,
-    after: Annotated[
-        int, Query(ge=0, le=LARGEST_NUMBER, description="Changes above this number alone.")
-    ] = 0,
+    after: After = 0,
     last_event_id: Annotated[
         int | None,
         Header(ge=0, le=LARGEST_NUMBER, description="As `after`; a browser sends it by itself."),

@@ -38,18 +38,21 @@ class Courier:
         """Send every notice that is due, at most one of each webhook; how many those were."""
         taken = self.webhooks.take(_AT_ONCE, seconds=TAKEN_SECONDS)
         if taken:
-            for delivery, outcome in zip(taken, asyncio.run(self._send(taken)), strict=True):
-                self.webhooks.settle(delivery, outcome)
+            asyncio.run(self._send(taken))
         return len(taken)
 
-    async def _send(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+    async def _send(self, deliveries: Sequence[Delivery]) -> None:
         # No connection is kept: another host at the same address would be sent over it, and no
         # proxy is asked, which would look up the name anew.
         limits = httpx.Limits(max_keepalive_connections=0)
         async with httpx.AsyncClient(
             limits=limits, follow_redirects=False, trust_env=False, timeout=self.deadline
         ) as http:
-            return await asyncio.gather(*(self._try(http, one) for one in deliveries))
+            await asyncio.gather(*(self._deliver(http, one) for one in deliveries))
+
+    async def _deliver(self, http: httpx.AsyncClient, delivery: Delivery) -> None:
+        """Settled as soon as it is tried: the slowest does not hold up what others are told."""
+        self.webhooks.settle(delivery, await self._try(http, delivery))
 
     async def _try(self, http: httpx.AsyncClient, delivery: Delivery) -> Outcome:
         try:

@@ -17,11 +17,6 @@ from tests.support.terminal import Terminal
 Command = Callable[..., str]
 
 
-@pytest.fixture(autouse=True)
-def soon_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.client.changes.QUIET_SECONDS", 0.5)
-
-
 def named(printed: str) -> str:
     return ComparisonView.model_validate_json(printed).name
 

@@ -88,3 +88,16 @@ def test_another_server_at_the_address_is_exit_code_4(
         assert main(["login"], patience=0.0) == 4
     (line,) = capsys.readouterr().err.splitlines()
     assert receiver.url("") in line
+
+
+def test_what_must_not_be_made_twice_is_asked_for_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with receiving() as receiver:
+        monkeypatch.setenv("KBFGS_URL", receiver.url(""))
+        monkeypatch.setenv("KBFGS_KEY", "a key")
+        for words in (["webhooks", "add", "https://hook.example/"], ["keys", "create", "ada"]):
+            receiver.answers = [503]
+            assert main(words, patience=60.0) == 3
+            assert "see whether it was done" in capsys.readouterr().err
+    assert [one.path for one in receiver.received] == ["/v1/webhooks", "/v1/keys"]

@@ -1,4 +1,7 @@
-"""What lists count and sum of trials is read from an index alone."""
+"""What lists count and sum of trials is read from an index alone.
+
+Each batch of points writes the index too; PostgreSQL cannot update such a row in its page alone.
+"""
 
 from alembic import op
 
