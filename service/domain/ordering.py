@@ -49,9 +49,14 @@ created at once, so the number of their creation stands for the moment."""
 
 
 def settled(order: Order) -> Order:
-    """An order in which no two comparisons are alike: what is, is sorted the newest first."""
+    """An order in which no two comparisons are alike: what is, is sorted by its age.
+
+    It goes in the direction of the last field, as an index is read; without any, the newest first.
+    """
+    if not order:
+        return NEWEST_FIRST
     until = next((n for n, by in enumerate(order, start=1) if by.field == CREATED), None)
-    return order[:until] if until else (*order, *NEWEST_FIRST)
+    return order[:until] if until else (*order, By(CREATED, descending=order[-1].descending))
 
 
 def cursor_at(place: Place, order: Order) -> str:

@@ -113,7 +113,7 @@ class Comparisons:
             limit: How many at most.
             cursor: The ``next_cursor`` of the page before, in the same order.
             wanted: Which ones.
-            order: By which of `COMPARISONS_BY`; what is alike stands the newest first.
+            order: By which of `COMPARISONS_BY`; what is alike is sorted by its age.
 
         Raises:
             NotFound: Where the cursor is none of a page in that order.

@@ -19,8 +19,8 @@ class Comparison(Base):
 
     key: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(String(16), unique=True)
-    name: Mapped[str] = mapped_column(String(200), index=True)
-    state: Mapped[str] = mapped_column(String(16), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str]
     owner: Mapped[str] = mapped_column(String(100))
     owner_key: Mapped[str] = mapped_column(String(16))
@@ -32,10 +32,13 @@ class Comparison(Base):
     spec: Mapped[dict[str, Any]]
     seeds: Mapped[dict[str, Any]]
     cancelled: Mapped[list[str]] = mapped_column(server_default="[]")
-    priority: Mapped[int] = mapped_column(server_default="0", index=True)
+    priority: Mapped[int] = mapped_column(server_default="0")
     at_once: Mapped[int | None]
 
-    __table_args__ = (Index(None, "owner_key", "state"), Index(None, "owner", "key"))
+    __table_args__ = (
+        Index(None, "owner_key", "state"),
+        *(Index(None, column, "key") for column in ("name", "owner", "priority", "state")),
+    )
 
 
 class ComparisonTag(Base):

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, event
 
 from service.contracts.events import TrialPoint
 from service.db.models import Base
-from service.domain.ordering import By, cursor_at, settled
+from service.domain.ordering import COMPARISONS_BY, By, cursor_at, settled
 from tests.support.control_plane import ControlPlane, point
 
 PRIORITY = (By("priority", descending=True),)
@@ -72,6 +72,18 @@ def test_it_reads_no_whole_table(plane_on_both: ControlPlane, asked: str) -> Non
     selects = [one for one in heard if one[0].lstrip().startswith(("SELECT", "WITH"))]
     assert selects
     assert [scan for one in selects for scan in scans(engine, *one)] == []
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("field", COMPARISONS_BY)
+def test_a_list_by_one_field_is_read_in_its_order(
+    plane: ControlPlane, field: str, descending: bool
+) -> None:
+    with statements(plane.engine) as heard:
+        plane.service.comparisons.page(limit=2, order=(By(field, descending=descending),))
+    with plane.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {heard[0][0]}", heard[0][1])
+        assert "TEMP B-TREE" not in " ".join(row[-1] for row in plan)
 
 
 def test_lists_count_trials_in_an_index_alone(plane: ControlPlane) -> None:

@@ -1,4 +1,4 @@
-"""Lists of comparisons are sorted by name and by priority, too."""
+"""Lists of comparisons are sorted by name, priority and state, with what is alike by age."""
 
 from alembic import op
 
@@ -9,10 +9,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index("ix_comparisons_name", "comparisons", ["name"])
-    op.create_index("ix_comparisons_priority", "comparisons", ["priority"])
+    for column in ("name", "priority", "state"):
+        op.create_index(f"ix_comparisons_{column}_key", "comparisons", [column, "key"])
+    op.drop_index("ix_comparisons_state", "comparisons")
 
 
 def downgrade() -> None:
-    op.drop_index("ix_comparisons_priority", "comparisons")
-    op.drop_index("ix_comparisons_name", "comparisons")
+    op.create_index("ix_comparisons_state", "comparisons", ["state"])
+    for column in ("state", "priority", "name"):
+        op.drop_index(f"ix_comparisons_{column}_key", "comparisons")
