@@ -213,7 +213,7 @@ class _Listener(tune.Callback):
             limit = f"{trial.config['stall_seconds']:g} s"
             logger.error("%s made no step for %s:\n%s", _id(trial), limit, stacks)
             report = f"it hung: no step for {limit}, at {innermost(stacks)}"
-        logger.error("%s: %s", _id(trial), report)
+        logger.error("%s: %s", _id(trial), report or "its process died")
         self._link.do(lambda agenda: agenda.lost(_id(trial), report))
 
 

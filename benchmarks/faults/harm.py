@@ -160,10 +160,12 @@ class _Suspended:
             self._process.resume()
 
 
-TRIAL_ACTOR = "ray::TrialTrainable"
-ACTOR_DIED = "actor died"
+TRIAL_ACTOR = "ray::TrialTrainable.train"
+"""As it is called while it trains: one that waits for a trial would not be missed."""
+LOST = "ERROR workers.search: "
+"""How a driver begins to tell of a trial whose process died; Ray's own words differ."""
 FAULTS: Mapping[str, Fault] = {
-    "trial": Fault("`kill -9` of a trial's actor", kill(TRIAL_ACTOR), told=ACTOR_DIED),
+    "trial": Fault("`kill -9` of a trial's actor", kill(TRIAL_ACTOR), told=LOST),
     "driver": Fault("`kill -9` of the driver", kill("workers run")),
     "supervisor": Fault("`kill -9` of the job supervisor", kill("ray::JobSupervisor")),
     "dispatcher": Fault("`kill -9` of the dispatcher", kill_replaced("service dispatch")),

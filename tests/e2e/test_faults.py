@@ -14,9 +14,16 @@ from tests.support.running_service import RunningService, running_service, wait_
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
-EPOCHS = 6
-SPEC = {**ONE_WORKER, "contenders": [{"optimizer": "kbfgs"}], "tuning": {"trials": 1}, "seeds": 1}
-IN_THE_SEARCH, IN_THE_FINALS = 0.25, 0.6
+EPOCHS = 12
+"""So many that a trial still trains when the web has heard of its first ones."""
+SPEC = {
+    **ONE_WORKER,
+    "contenders": [{"optimizer": "kbfgs"}],
+    "budget": {"epochs": EPOCHS},
+    "tuning": {"trials": 1},
+    "seeds": 1,
+}
+IN_THE_SEARCH, IN_THE_FINALS = 0.1, 0.6
 """Shares of all epochs."""
 
 
