@@ -3,15 +3,13 @@
 import argparse
 import re
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from api.client.client import Client
+from api.client.following import entries
 from api.client.tables import console
 from service.contracts.logs import LogEntry
-from service.contracts.states import ENDED_COMPARISONS
 
-POLL_SECONDS = 1.0
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Characters that are no text; tabs and ends of lines are."""
 
@@ -39,17 +37,8 @@ def harmless(text: str) -> str:
 
 
 def _entries(client: Client, options: argparse.Namespace) -> Iterator[LogEntry]:
-    """Entries page by page; what is new is asked for once more after the comparison's end."""
-    last = 0
-    ended = not options.follow
-    while True:
+    def read(last: int) -> tuple[Sequence[LogEntry], int]:
         page = client.logs(options.id, study=options.study, trial=options.trial, after=last)
-        yield from page.items
-        last = page.last
-        if page.items:
-            continue
-        if ended:
-            return
-        ended = client.get(options.id).state in ENDED_COMPARISONS
-        if not ended:
-            time.sleep(POLL_SECONDS)
+        return page.items, page.last
+
+    return entries(client, options.id, read, follow=options.follow)

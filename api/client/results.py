@@ -2,18 +2,16 @@
 
 import argparse
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from api.client.client import Client
 from api.client.commands import FINISHED, Add, print_json
+from api.client.following import entries
 from api.client.logs import harmless
 from api.client.tables import console, plain_table, studies_table
 from service.contracts import numbers
-from service.contracts.states import ENDED_COMPARISONS, StudyKind
+from service.contracts.states import StudyKind
 from service.contracts.views import ChangeEvent, Series
-
-POLL_SECONDS = 1.0
 
 
 def add_commands(every: "argparse._SubParsersAction[argparse.ArgumentParser]", add: Add) -> None:
@@ -122,19 +120,11 @@ def show_events(client: Client, options: argparse.Namespace) -> int:
 
 
 def _changes(client: Client, comparison_id: str, *, follow: bool) -> Iterator[ChangeEvent]:
-    """What changed; followed, it is asked for once more after the comparison's end."""
-    last, ended = 0, not follow
-    while True:
+    def read(last: int) -> tuple[Sequence[ChangeEvent], int]:
         found = client.changes(comparison_id, after=last)
-        yield from found
-        if found:
-            last = found[-1].number
-            continue
-        if ended:
-            return
-        ended = client.get(comparison_id).state in ENDED_COMPARISONS
-        if not ended:
-            time.sleep(POLL_SECONDS)
+        return found, found[-1].number if found else last
+
+    return entries(client, comparison_id, read, follow=follow)
 
 
 def _line(change: ChangeEvent) -> str:
