@@ -58,6 +58,16 @@ def percent(value: float | None) -> str:
     return str(Decimal(100 * value).quantize(_HUNDREDTH, ROUND_HALF_UP))
 
 
+def share(value: float | None) -> str:
+    """A share in whole percent, with its sign: ``31 %``."""
+    return DASH if value is None else f"{value:.0%}".replace("%", " %")
+
+
+def score(value: float | None) -> str:
+    """A figure between 0 and 1, with two decimals: ``0.87``."""
+    return DASH if value is None else f"{value:.2f}"
+
+
 def write_of(metric: Metric) -> Write:
     """How the values of a metric are written below its heading."""
     return percent if metric.is_accuracy else loss

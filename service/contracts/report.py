@@ -6,6 +6,8 @@ from typing import Literal
 from service.contracts import numbers
 from service.contracts.base import Contract, SettingValue
 from service.contracts.metrics import Metric
+from service.contracts.profiles import Profiles
+from service.contracts.sensitivity import Sensitivity
 from service.contracts.space import Space
 from service.contracts.spec import Outcome
 from service.contracts.usage import Phase
@@ -74,8 +76,7 @@ class RunCost(Contract):
 
     def written_share(self, phase: Phase) -> str:
         """A phase's share as people read it: ``61 %``, or a dash."""
-        share = self.phases.get(phase)
-        return numbers.DASH if share is None else f"{share:.0%}".replace("%", " %")
+        return numbers.share(self.phases.get(phase))
 
     @property
     def written_bytes(self) -> str:
@@ -96,6 +97,9 @@ class ContenderReport(Contract):
     at_bounds: tuple[str, ...]
     """Searched settings whose chosen value lies within 5 % (of the scale) of a bound."""
     tuning: TuningCost
+    sensitivity: Sensitivity | None = None
+    """How many of the tried points are nearly as good as the best; None where fewer than two were
+    tried, and in an older report."""
     runs: int
     """Runs of the finals that ended, diverged ones included."""
     diverged: int
@@ -208,6 +212,8 @@ class Report(Contract):
     minimum_seeds: int
     """The fewest seeds at which a winner among these contenders is possible."""
     problems: tuple[ProblemReport, ...]
+    profiles: Profiles | None = None
+    """Over all problems; None where there is one alone, and in an older report."""
     plugins: tuple[str, ...] = ()
     """The plug-ins that problems and optimizers came from, as the workers had them."""
     warnings: tuple[str, ...]

@@ -4,13 +4,13 @@ import json
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from service.contracts.catalogue import Catalogue
 from service.contracts.metrics import Metric
 from service.contracts.plan import Point
 from service.contracts.spec import ComparisonSpec
-from service.contracts.states import StudyKind
+from service.contracts.states import StudyKind, TrialState
 from service.domain.results import ComparisonResults, TrialResult, counts
 
 
@@ -24,26 +24,48 @@ def deciding_metric(spec: ComparisonSpec, problem: str, catalogue: Catalogue) ->
     return Metric(spec.tuning.metric or own)
 
 
-def choose(trials: Sequence[TrialResult], metric: Metric) -> Point | None:
-    """The point with the lowest loss at the last epoch, in the median over its seeds.
+@dataclass(frozen=True, slots=True)
+class TriedPoint:
+    """A point of a search with what its runs came to."""
+
+    point: Point
+    loss: float
+    """The deciding loss at the last epoch, the median over its seeds; infinite where half or more
+    of its runs diverged or failed through their settings."""
+    stopped: bool
+    """Whether the search stopped a run of it early: then the loss is what had been reached."""
+
+
+def tried_points(trials: Sequence[TrialResult], metric: Metric) -> tuple[TriedPoint, ...]:
+    """The points of one search of which something is known, in the order of their numbers.
 
     A run that diverged or failed through its settings counts as worse than any loss; one that a
-    lost worker, a bug or a person ended says nothing of its point and is left out. A run that its
-    search stopped early counts with the loss that it had reached, so it is chosen only where no
-    longer one did better. Among equal losses the point with the lower number is taken.
-
-    Returns:
-        The chosen point, or None where none has a finite loss.
+    lost worker, a bug or a person ended says nothing of its point and is left out.
     """
     runs: dict[str, list[TrialResult]] = {}
     for trial in sorted(filter(counts, trials), key=lambda trial: trial.number):
         runs.setdefault(json.dumps(trial.point, sort_keys=True), []).append(trial)
-    ranked = [
-        (loss, tried[0].number, tried[0].point)
+    return tuple(
+        TriedPoint(
+            point=tried[0].point,
+            loss=statistics.median(_ranked(run, metric) for run in tried),
+            stopped=any(run.state is TrialState.STOPPED for run in tried),
+        )
         for tried in runs.values()
-        if math.isfinite(loss := statistics.median(_ranked(run, metric) for run in tried))
-    ]
-    return min(ranked, key=lambda entry: entry[:2])[2] if ranked else None
+    )
+
+
+def choose(trials: Sequence[TrialResult], metric: Metric) -> Point | None:
+    """The point with the lowest loss at the last epoch, in the median over its seeds.
+
+    A run that its search stopped early counts with the loss that it had reached, so it is chosen
+    only where no longer one did better. Among equal losses the first point is taken.
+
+    Returns:
+        The chosen point, or None where none has a finite loss.
+    """
+    finite = [tried for tried in tried_points(trials, metric) if math.isfinite(tried.loss)]
+    return min(finite, key=lambda tried: tried.loss).point if finite else None
 
 
 def select(results: ComparisonResults, problem: str, catalogue: Catalogue) -> dict[str, Point]:

@@ -16,12 +16,14 @@ from service.contracts.report import (
     TuningCost,
 )
 from service.contracts.space import Dimension, Space, Values, is_number
-from service.contracts.spec import ContenderSpec, Outcome
+from service.contracts.spec import ComparisonSpec, ContenderSpec, Outcome
 from service.contracts.states import TrialState
 from service.domain.results import TrialResult
 from service.domain.scoring.costs import run_cost
 from service.domain.scoring.intervals import median_interval
 from service.domain.scoring.runs import Run, counted_runs
+from service.domain.scoring.sensitivity import sensitivity
+from service.domain.selection import tried_points
 
 EDGE = 0.05
 """A chosen value this share of the scale from a bound, or nearer, lies at that bound."""
@@ -36,7 +38,7 @@ def contender_report(
     finals: Sequence[TrialResult],
     metric: Metric,
     target: float | None,
-    epochs: int,
+    spec: ComparisonSpec,
 ) -> ContenderReport:
     """The figures of one contender on one problem.
 
@@ -48,7 +50,7 @@ def contender_report(
         finals: Its trials on fresh seeds.
         metric: The loss that decides.
         target: The loss that counts as reached, if there is one.
-        epochs: Of a whole run.
+        spec: For the epochs of a whole run, and how points were searched for.
     """
     entry = catalogue.optimizer(contender.optimizer)
     space = searched(contender, entry) if entry else (contender.space or {})
@@ -59,7 +61,8 @@ def contender_report(
         settings=chosen,
         space=space,
         at_bounds=tuple(_at_bounds(chosen or {}, space)),
-        tuning=_tuning_cost(tuning, epochs),
+        tuning=_tuning_cost(tuning, spec.budget.epochs),
+        sensitivity=sensitivity(tried_points(tuning, metric), spec.tuning),
         runs=_number(finals, TrialState.FINISHED) + _number(finals, TrialState.DIVERGED),
         diverged=_number(finals, TrialState.DIVERGED),
         failed=_number(finals, TrialState.FAILED),

@@ -30,6 +30,8 @@ class Findings:
     cancelled: tuple[str, ...]
     """Those that a person cancelled."""
     target: Target
+    outcomes: Mapping[str, Mapping[int, float]]
+    """The figure that decides, by contender and seed; infinite where the run missed it."""
     pairs: tuple[Pair, ...]
     """The pairs among those that take part."""
     verdict: Verdict

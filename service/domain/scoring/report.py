@@ -23,6 +23,7 @@ from service.domain.scoring import intervals
 from service.domain.scoring.contenders import contender_report
 from service.domain.scoring.findings import Findings, leader_of, titles
 from service.domain.scoring.pairs import Pair, compare, ratio
+from service.domain.scoring.profiles import profiles
 from service.domain.scoring.runs import Run, counted_runs
 from service.domain.scoring.sentence import sentence
 from service.domain.scoring.targets import MARGIN, moved, relative_target
@@ -43,6 +44,7 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
     """
     results = current(results, catalogue)
     spec = results.spec
+    found = [_findings(results, catalogue, problem) for problem in spec.problems]
     return Report(
         comparison_id=results.comparison_id,
         name=spec.name,
@@ -50,7 +52,8 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
         generated_at=now,
         seeds=spec.seeds,
         minimum_seeds=minimum_seeds(len(spec.contenders)),
-        problems=tuple(_problem_report(results, catalogue, name) for name in spec.problems),
+        problems=tuple(_problem_report(results, catalogue, findings) for findings in found),
+        profiles=profiles(found, seed=draws.derived(spec.seed, "profiles", 0)),
         plugins=results.plugins,
         warnings=tuple(_warnings(results)),
     )
@@ -65,9 +68,9 @@ def _warnings(results: ComparisonResults) -> Iterator[str]:
 
 
 def _problem_report(
-    results: ComparisonResults, catalogue: Catalogue, problem: str
+    results: ComparisonResults, catalogue: Catalogue, findings: Findings
 ) -> ProblemReport:
-    findings = _findings(results, catalogue, problem)
+    problem = findings.problem
     entry = catalogue.problem(problem)
     return ProblemReport(
         problem=problem,
@@ -117,6 +120,10 @@ def _findings(results: ComparisonResults, catalogue: Catalogue, problem: str) ->
         out=out,
         cancelled=results.cancelled,
         target=target,
+        outcomes={
+            name: {run.seed: run.outcome(spec.verdict.outcome, target.value) for run in own}
+            for name, own in runs.items()
+        },
         pairs=pairs,
         verdict=verdict,
         leader=leader,
@@ -188,7 +195,7 @@ def _contender_reports(
             finals=trials_of(results, problem, StudyKind.FINALS, contender.label),
             metric=metric,
             target=target,
-            epochs=results.spec.budget.epochs,
+            spec=results.spec,
         )
         for contender in results.spec.contenders
     }
