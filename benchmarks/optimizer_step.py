@@ -15,6 +15,7 @@ import argparse
 import json
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -30,7 +31,8 @@ from benchmarks.autoencoder import MNIST_SIZES, autoencoder, drawn_pictures
 from benchmarks.contenders import CONTENDERS, Trainer
 from kbfgs import KBFGS, KFAC
 
-WAITS = ("Synchronize", "aten::_local_scalar_dense", "Memcpy DtoH")
+WAITS = {"cuda": ("Synchronize", "Memcpy DtoH"), "cpu": ("aten::_local_scalar_dense",)}
+"""What a profiler calls it where the host waits; on a CPU the reading of a number from a tensor."""
 
 MINI_BATCHES = 20
 
@@ -212,20 +214,27 @@ def _tensors(value: Any, seen: set[int]) -> Iterator[Tensor]:
 def waits(step: Callable[[], object], device: torch.device) -> dict[str, int]:
     """What waits for the device in one step, by the profiler; empty is what a step should be.
 
-    On a CPU it counts numbers that are read from tensors, which cost nothing there: KBFGS reads
-    its verdicts at once on a CPU and every fiftieth step on CUDA.
+    On CUDA the waits of the profiler itself are left out, and numbers that are read from tensors
+    on the host are none. On a CPU it counts these, which cost nothing there: KBFGS reads its
+    verdicts at once on a CPU and every fiftieth step on CUDA.
     """
+    return dict(_waits(step, device) - _waits(lambda: None, device))
+
+
+def _waits(step: Callable[[], object], device: torch.device) -> Counter[str]:
     activities = [ProfilerActivity.CPU]
     if device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
         torch.cuda.synchronize(device)
     with profile(activities=activities) as seen:
         step()
-    return {
-        event.key: event.count
-        for event in seen.key_averages()
-        if any(name in event.key for name in WAITS)
-    }
+    return Counter(
+        {
+            event.key: event.count
+            for event in seen.key_averages()
+            if any(name in event.key for name in WAITS[device.type])
+        }
+    )
 
 
 def _phase_rows(

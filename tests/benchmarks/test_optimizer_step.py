@@ -59,11 +59,12 @@ def test_reading_a_number_from_a_tensor_is_seen_as_a_wait() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_no_step_of_kbfgs_waits_for_the_device() -> None:
-    contender = CONTENDERS["K-BFGS"]
-    device = torch.device("cuda")
+@pytest.mark.parametrize("name", [name for name in CONTENDERS if name.startswith(("K-", "SGD"))])
+def test_no_step_waits_for_the_device(name):
+    contender, device = CONTENDERS[name], torch.device("cuda")
     trainer = contender.build(autoencoder((12, 16, 8, 16, 12)).to(device), contender.points[0])
     batch = torch.rand(20, 12, device=device)
-    for _ in range(3):
+    for _ in range(contender.early_steps + 3):
         trainer.step(batch)
+    assert optimizer_step.waits(lambda: trainer.step(batch).item(), device)
     assert not optimizer_step.waits(lambda: trainer.step(batch), device)

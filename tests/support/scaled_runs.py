@@ -58,7 +58,7 @@ class ScaledRun:
 
         def run() -> Tensor:
             self.opt.zero_grad()
-            total = torch.zeros((), dtype=y.dtype)
+            total = torch.zeros((), dtype=y.dtype, device=y.device)
             for inputs, targets in zip(x.chunk(parts), y.chunk(parts), strict=True):
                 loss = self.loss(inputs, targets) / parts
                 scaled = loss if self.scaler is None else self.scaler.scale(loss)
