@@ -1,33 +1,42 @@
-"""The curves of a comparison as SVG text that stands inside a page."""
+"""The curves of a comparison: as SVG text inside a page, as SVG and PDF files for a paper."""
 
 import re
-import statistics
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import StringIO
+from io import BytesIO, StringIO
+from typing import Literal
 
 import matplotlib
 import matplotlib.ticker
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
+from service.contracts import numbers
 from service.contracts.events import MetricPoint
 from service.contracts.metrics import Metric
+from service.contracts.report import ProblemReport, Report
 from service.contracts.spec import Outcome
 from service.contracts.states import StudyKind, TrialState
 from service.domain.results import ComparisonResults, TrialResult
 from service.domain.scoring.targets import position
+from service.exports.curves import Curve, band, draw_band, few_ticks
+from service.exports.palette import contender_colours
 
-_INK = "#010203"
+FigureForm = Literal["svg", "pdf"]
+
+_PAGES_INK = "#010203"
 """Stands for the page's own text colour, so that figures follow light and dark."""
+_PAPERS_INK = "#000000"
 _LABELS = {
     Outcome.EPOCHS: "epochs",
     Outcome.STEPS: "optimizer steps",
     Outcome.TRAINING_SECONDS: "training seconds",
 }
+_PANELS = (Outcome.EPOCHS, Outcome.TRAINING_SECONDS)
+"""What a file shows the loss against, from left to right."""
+_ROW_INCHES = (10.0, 4.2)
 _ONE_AT_A_TIME = threading.Lock()
 """Matplotlib's settings belong to the process; a web server draws from several threads."""
 
@@ -44,19 +53,13 @@ class _Axes:
         """Whether x has a log axis, on which 0 has no place."""
         return self.x is not Outcome.EPOCHS
 
-    def place(self, point: MetricPoint) -> tuple[float, float | None]:
-        """Where an evaluation lies; no height where its loss is not finite or not measured."""
-        return position(point, self.x), point.value(self.y)
-
-
-@dataclass(frozen=True)
-class _Band:
-    """One contender's curve over its seeds, an entry for each epoch."""
-
-    at: tuple[float, ...]
-    low: tuple[float, ...]
-    median: tuple[float, ...]
-    high: tuple[float, ...]
+    def curve(self, points: Sequence[MetricPoint]) -> Curve:
+        """A run on these axes."""
+        return Curve(
+            epochs=[point.epoch for point in points],
+            at=[position(point, self.x) for point in points],
+            losses=[point.value(self.y) for point in points],
+        )
 
 
 def loss_figure(
@@ -82,96 +85,137 @@ def loss_figure(
     Returns:
         An ``<svg>`` element, or None where no run of the finals has a curve.
     """
-    finals = [
+    finals = _finals(results, problem)
+    if not finals:
+        return None
+    with _style(salt=f"{problem} {axis}", ink=_PAGES_INK):
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+        _panel(figure.subplots(), finals, _Axes(axis, metric), colours=colours, target=target)
+        return _inline(figure)
+
+
+def figure_file(report: Report, results: ComparisonResults, form: FigureForm) -> bytes:
+    """The loss against epochs and against training seconds, a row for each problem, as a file.
+
+    The same report gives the same bytes.
+
+    Args:
+        report: The report.
+        results: The trials that it was made from.
+        form: The format of the file.
+    """
+    rows = [
+        (problem, finals)
+        for problem in report.problems
+        if (finals := _finals(results, problem.problem))
+    ]
+    colours = contender_colours({one.label: one.optimizer for one in results.spec.contenders})
+    with _style(salt=report.comparison_id, ink=_PAPERS_INK):
+        width, height = _ROW_INCHES
+        figure = Figure(figsize=(width, height * max(len(rows), 1)), layout="constrained")
+        if not rows:
+            figure.text(0.5, 0.5, "no run of the finals has a curve yet", ha="center")
+        parts = figure.subfigures(max(len(rows), 1), 1, squeeze=False)[:, 0]
+        for part, (problem, finals) in zip(parts, rows, strict=False):
+            left, right = part.subplots(1, 2, sharey=True)
+            for plot, axis in zip((left, right), _PANELS, strict=True):
+                axes = _Axes(axis, problem.metric)
+                _panel(plot, finals, axes, colours=colours, target=problem.target.value)
+            right.set_ylabel("")
+            if legend := right.get_legend():
+                legend.remove()
+            part.suptitle(_title(report, problem), fontsize=11, parse_math=False)
+        return _saved(figure, form)
+
+
+def _title(report: Report, problem: ProblemReport) -> str:
+    title = problem.title if len(report.problems) > 1 else report.name
+    return f"{title} (interim)" if report.status == "interim" else title
+
+
+def _finals(results: ComparisonResults, problem: str) -> list[TrialResult]:
+    """The runs of the finals that have a curve."""
+    return [
         trial
         for trial in results.trials
         if trial.kind is StudyKind.FINALS and trial.problem == problem and trial.points
     ]
-    if not finals:
-        return None
-    axes = _Axes(axis, metric)
-    with _ONE_AT_A_TIME, _style(salt=f"{problem} {axis}"):
-        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-        plot = figure.subplots()
-        for name, colour in colours.items():
-            own = [trial for trial in finals if trial.contender == name]
-            _draw(plot, own, axes, (name, colour))
-        _dress(plot, axes, finals, target)
-        return _inline(figure)
 
 
-def _style(*, salt: str) -> AbstractContextManager[None]:
-    return matplotlib.rc_context(
+@contextmanager
+def _style(*, salt: str, ink: str) -> Iterator[None]:
+    """The look of every figure, for one at a time."""
+    look = matplotlib.rc_context(
         {
             "svg.fonttype": "none",
             "svg.hashsalt": salt,
+            "pdf.fonttype": 42,
             "font.family": "sans-serif",
             "font.size": 11,
-            "text.color": _INK,
-            "axes.labelcolor": _INK,
-            "axes.edgecolor": _INK,
-            "xtick.color": _INK,
-            "ytick.color": _INK,
+            "text.color": ink,
+            "axes.labelcolor": ink,
+            "axes.edgecolor": ink,
+            "xtick.color": ink,
+            "ytick.color": ink,
             "axes.spines.top": False,
             "axes.spines.right": False,
         }
     )
+    with _ONE_AT_A_TIME, look:
+        yield
+
+
+def _panel(
+    plot: Axes,
+    finals: Sequence[TrialResult],
+    axes: _Axes,
+    *,
+    colours: Mapping[str, str],
+    target: float | None,
+) -> None:
+    """Every contender's runs on one pair of axes."""
+    for name, colour in colours.items():
+        _draw(plot, [trial for trial in finals if trial.contender == name], axes, (name, colour))
+    _dress(plot, axes, finals, target)
 
 
 def _draw(plot: Axes, trials: Sequence[TrialResult], axes: _Axes, look: tuple[str, str]) -> None:
     name, colour = look
     finished = [trial for trial in trials if trial.state is not TrialState.DIVERGED]
-    band = _band([trial.points for trial in finished], axes)
-    if band.at:
-        plot.fill_between(band.at, band.low, band.high, color=colour, alpha=0.2, linewidth=0)
-        label = f"{name} ({len(finished)})"
-        plot.plot(band.at, band.median, color=colour, linewidth=2, label=label)
+    shown = band([axes.curve(trial.points) for trial in finished], above_zero=axes.logarithmic)
+    draw_band(plot, shown, colour, label=f"{name} ({len(finished)})")
     for trial in trials:
         if trial.state is TrialState.DIVERGED:
-            _draw_diverged(plot, trial, axes, colour)
+            _draw_diverged(plot, axes.curve(trial.points), axes, colour)
 
 
-def _draw_diverged(plot: Axes, trial: TrialResult, axes: _Axes, colour: str) -> None:
+def _draw_diverged(plot: Axes, curve: Curve, axes: _Axes, colour: str) -> None:
     """A dotted line that ends in a cross."""
-    places = [axes.place(point) for point in trial.points]
     shown = [
-        (at, loss) for at, loss in places if loss is not None and (at > 0 or not axes.logarithmic)
+        (at, loss)
+        for at, loss in zip(curve.at, curve.losses, strict=True)
+        if loss is not None and (at > 0 or not axes.logarithmic)
     ]
     if shown:
         at, losses = zip(*shown, strict=True)
         plot.plot(at, losses, ":x", color=colour, markevery=[-1], linewidth=1)
 
 
-def _band(curves: Sequence[Sequence[MetricPoint]], axes: _Axes) -> _Band:
-    """Over the seeds, at each epoch: median position, lowest, median and highest loss."""
-    rows = [row for row in _rows(curves, axes) if row[0] > 0 or not axes.logarithmic]
-    columns = tuple(zip(*rows, strict=True)) or ((), (), (), ())
-    return _Band(*columns)
-
-
-def _rows(
-    curves: Sequence[Sequence[MetricPoint]], axes: _Axes
-) -> Iterator[tuple[float, float, float, float]]:
-    for epoch in sorted({point.epoch for curve in curves for point in curve}):
-        places = [axes.place(point) for curve in curves for point in curve if point.epoch == epoch]
-        losses = [loss for _, loss in places if loss is not None]
-        if losses:
-            at = statistics.median(at for at, _ in places)
-            yield at, min(losses), statistics.median(losses), max(losses)
-
-
 def _dress(plot: Axes, axes: _Axes, finals: Sequence[TrialResult], target: float | None) -> None:
-    losses = [axes.place(point)[1] for trial in finals for point in trial.points]
+    losses = [point.value(axes.y) for trial in finals for point in trial.points]
     if all(loss is None or loss > 0 for loss in losses):
         plot.set_yscale("log")
-        _few_ticks(plot.yaxis)
+        few_ticks(plot.yaxis)
     if axes.logarithmic:
         plot.set_xscale("log")
-        _few_ticks(plot.xaxis)
+        few_ticks(plot.xaxis)
+    elif axes.x is Outcome.EPOCHS:
+        plot.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     if target is not None:
-        plot.axhline(target, color=_INK, linewidth=1, linestyle="--", alpha=0.6)
+        ink = plot.xaxis.label.get_color()
+        plot.axhline(target, color=ink, linewidth=1, linestyle="--", alpha=0.6)
         plot.annotate(
-            f"target {target:.4g}",
+            f"target {numbers.loss(target)}",
             (1, target),
             xycoords=("axes fraction", "data"),
             ha="right",
@@ -180,16 +224,9 @@ def _dress(plot: Axes, axes: _Axes, finals: Sequence[TrialResult], target: float
         )
     plot.set_xlabel(_LABELS[axes.x])
     plot.set_ylabel(axes.y.words)
-    plot.grid(visible=True, which="major", color=_INK, alpha=0.12)
+    plot.grid(visible=True, which="major", color=plot.xaxis.label.get_color(), alpha=0.12)
     if plot.get_legend_handles_labels()[0]:
         plot.legend(frameon=False)
-
-
-def _few_ticks(axis: Axis) -> None:
-    """At most about seven labels on a log axis, in plain figures."""
-    axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 3, 5), numticks=8))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
 
 
 def _inline(figure: Figure) -> str:
@@ -198,4 +235,12 @@ def _inline(figure: Figure) -> str:
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    return text.replace(_INK, "currentColor")
+    return text.replace(_PAGES_INK, "currentColor")
+
+
+def _saved(figure: Figure, form: FigureForm) -> bytes:
+    """The figure as a file that does not say when it was made."""
+    buffer = BytesIO()
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
+    figure.savefig(buffer, format=form, facecolor="white", metadata=undated)
+    return buffer.getvalue()

@@ -15,13 +15,7 @@ from service.contracts.states import StudyKind
 from service.domain.results import ComparisonResults
 from service.exports.figures import loss_figure
 from service.exports.palette import contender_colours
-from service.exports.tables import (
-    Table,
-    beside_table,
-    contenders_table,
-    cost_table,
-    pairs_table,
-)
+from service.exports.tables import TitledTable, tables_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -31,10 +25,8 @@ class _Section:
     """One problem as the page shows it."""
 
     report: ProblemReport
-    contenders: Table
-    beside: Table
-    pairs: Table
-    cost: Table
+    contenders: TitledTable
+    further: tuple[TitledTable, ...]
     figures: tuple[Markup, ...]
     notes: tuple[tuple[str, str], ...]
 
@@ -78,12 +70,11 @@ def _section(
         )
         for axis in (Outcome.EPOCHS, Outcome.TRAINING_SECONDS)
     )
+    contenders, *further = tables_of(problem)
     return _Section(
         report=problem,
-        contenders=contenders_table(problem),
-        beside=beside_table(problem),
-        pairs=pairs_table(problem),
-        cost=cost_table(problem),
+        contenders=contenders,
+        further=tuple(further),
         figures=tuple(Markup(figure) for figure in drawn if figure is not None),
         notes=_problem_notes(problem),
     )

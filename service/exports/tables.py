@@ -1,4 +1,4 @@
-"""The tables of a report as rows of text, for the terminal and for HTML alike."""
+"""The tables of a report as rows of text, the same in every form that a report has."""
 
 from dataclasses import dataclass
 
@@ -13,6 +13,31 @@ class Table:
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class TitledTable:
+    """A table of a report under its title."""
+
+    key: str
+    """A word for it: of a label, a file's name."""
+    title: str
+    table: Table
+    note: str = ""
+    """What a reader must know of its figures."""
+
+
+def tables_of(problem: ProblemReport) -> tuple[TitledTable, ...]:
+    """Every table of a problem that says something, in the order in which they are read."""
+    every = [TitledTable("contenders", "Contenders", contenders_table(problem))]
+    if problem.beside:
+        title = "Also measured at the end of the finals"
+        every.append(TitledTable("beside", title, beside_table(problem)))
+    every.append(TitledTable("pairs", "Pairs", pairs_table(problem)))
+    if problem.phases:
+        cost = cost_table(problem)
+        every.append(TitledTable("cost", "Cost of the finals", cost, _COST_NOTE))
+    return tuple(entry for entry in every if entry.table.rows)
 
 
 def contenders_table(problem: ProblemReport) -> Table:
@@ -141,3 +166,8 @@ def _outcome_name(problem: ProblemReport) -> str:
 
 
 _IN_SECONDS = frozenset({Outcome.TRAINING_SECONDS, Outcome.FINAL_LOSS})
+_COST_NOTE = (
+    "Shares of the training seconds; medians over the runs of what a worker sent in a step and of "
+    "the most memory that its process held. Memory includes the rehearsal before the first step "
+    "and what trials before it in the same process left: small differences say nothing."
+)

@@ -4,13 +4,7 @@ import textwrap
 
 from service.contracts import numbers
 from service.contracts.report import ProblemReport, Report
-from service.exports.tables import (
-    Table,
-    beside_table,
-    contenders_table,
-    cost_table,
-    pairs_table,
-)
+from service.exports.tables import Table, tables_of
 
 _WIDTH = 100
 _MOST_PAIRS = 15
@@ -40,27 +34,26 @@ def aligned(table: Table) -> str:
 
 def _problem(problem: ProblemReport, *, titled: bool) -> str:
     parts = [problem.title] if titled else []
-    parts += [_wrapped(problem.sentence), aligned(contenders_table(problem))]
-    if problem.beside:
-        parts.append(aligned(beside_table(problem)))
-    if problem.phases:
-        parts.append(aligned(cost_table(problem)))
-    if problem.pairs:
-        parts.append(_pairs(problem))
+    parts.append(_wrapped(problem.sentence))
+    shown = _with_fewer_pairs(problem)
+    left_out = len(problem.pairs) - len(shown.pairs)
+    for entry in tables_of(shown):
+        parts.append(aligned(entry.table))
+        if entry.key == "pairs" and left_out:
+            more = numbers.counted(left_out, "more pair")
+            parts[-1] += f"\n({more} in report.html and report.json)"
     if problem.warnings:
         parts.append(_warnings(problem.warnings))
     return "\n\n".join(parts)
 
 
-def _pairs(problem: ProblemReport) -> str:
-    """The pairs of the winner and the baseline where all of them are more than a person reads."""
+def _with_fewer_pairs(problem: ProblemReport) -> ProblemReport:
+    """With the pairs of the winner and the baseline alone, where all are more than are read."""
     if len(problem.pairs) <= _MOST_PAIRS:
-        return aligned(pairs_table(problem))
+        return problem
     named = {problem.winner, problem.baseline}
-    shown = tuple(pair for pair in problem.pairs if named & {pair.first, pair.second})
-    table = aligned(pairs_table(problem.model_copy(update={"pairs": shown})))
-    left_out = numbers.counted(len(problem.pairs) - len(shown), "more pair")
-    return f"{table}\n({left_out} in report.html and report.json)"
+    kept = tuple(pair for pair in problem.pairs if named & {pair.first, pair.second})
+    return problem.model_copy(update={"pairs": kept})
 
 
 def _warnings(warnings: tuple[str, ...]) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from examples.paper import figures
 from examples.paper.__main__ import FULL, SMALL, SPECS
 from examples.paper.deadline import Deadline
 from examples.paper.figures import draw
@@ -60,11 +59,6 @@ def test_a_figure_has_every_method_in_its_colour_as_svg_and_png(tmp_path: Path) 
         re.findall(r">([^<>]+)</text>", text)
     )
     assert png.read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_band_is_the_lowest_median_and_highest_loss_at_each_epoch() -> None:
-    runs = [a_run("kbfgs", losses) for losses in ([9, 3], [9, 5], [9, 4, 1], [9, None])]
-    assert list(figures._band(runs)) == [(0, 0, 9, 9, 9), (5, 10, 3, 4, 5), (10, 20, 1, 1, 1)]
 
 
 def test_a_method_without_finals_shows_the_best_run_of_its_search() -> None:

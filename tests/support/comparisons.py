@@ -117,3 +117,11 @@ def reaching(
 def judged(outcome: ComparisonResults) -> ProblemReport:
     """The report on the comparison's one problem."""
     return score(outcome, built_in(), now=NOW).problems[0]
+
+
+SPREAD = (0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03, 1.04)
+WON = reaching(
+    a_spec(name="<K-BFGS> & friends"),
+    {"kbfgs": [4 * v for v in SPREAD], "adam": [10 * v for v in reversed(SPREAD)]},
+)
+"""A comparison that K-BFGS has won."""

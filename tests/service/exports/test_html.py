@@ -20,13 +20,7 @@ from service.exports.palette import (
     OPTIMIZER_COLOURS,
     contender_colours,
 )
-from tests.support.comparisons import NOW, PROBLEM, a_spec, a_trial, reaching, results, searched
-
-SPREAD = [0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03, 1.04]
-WON = reaching(
-    a_spec(name="<K-BFGS> & friends"),
-    {"kbfgs": [4 * v for v in SPREAD], "adam": [10 * v for v in reversed(SPREAD)]},
-)
+from tests.support.comparisons import NOW, PROBLEM, WON, a_spec, a_trial, results, searched
 
 
 class Page(HTMLParser):

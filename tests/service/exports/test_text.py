@@ -6,14 +6,11 @@ from service.contracts.catalogue import built_in
 from service.domain.scoring import score
 from service.exports.tables import Table
 from service.exports.text import aligned, render_text
-from tests.support.comparisons import NOW, a_spec, reaching
-
-SPREAD = [0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03, 1.04]
+from tests.support.comparisons import NOW, SPREAD, WON, a_spec, reaching
 
 
 def test_the_sentence_then_the_tables_then_the_warnings() -> None:
-    seconds = {"kbfgs": [4 * v for v in SPREAD], "adam": [10 * v for v in reversed(SPREAD)]}
-    text = render_text(score(reaching(a_spec(), seconds), built_in(), now=NOW))
+    text = render_text(score(WON, built_in(), now=NOW))
     assert text.startswith("K-BFGS reaches 50.0 in 0.40× Adam's time")
     (row,) = [line for line in text.splitlines() if line.startswith("kbfgs (winner)")]
     for cell in ("lr 0.01", "1.00", "4.02 (3.92–4.12)", "8 of 8", "2 trials, 20.0 s"):

@@ -1,0 +1,111 @@
+"""A report as LaTeX: a table for each table of it, to be put into a paper with ``\\input``."""
+
+import re
+
+from service.contracts.report import ProblemReport, Report
+from service.exports.tables import Table, TitledTable, tables_of
+
+_SYMBOLS = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "[": "{[}",  # after a row's end it would be a length
+    "#": r"\#",
+    "$": r"\$",
+    "%": r"\%",
+    "&": r"\&",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "`": r"\textasciigrave{}",
+    '"': "''",
+    "|": "$|$",
+    "<": "$<$",
+    ">": "$>$",
+    "–": "--",
+    "\N{MINUS SIGN}": "$-$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "±": r"$\pm$",
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "∞": r"$\infty$",
+    "→": r"$\to$",
+    "τ": r"$\tau$",
+    "ε": r"$\varepsilon$",
+    "λ": r"$\lambda$",
+    "β": r"$\beta$",
+}
+_SPECIAL = re.compile(f"[{re.escape(''.join(_SYMBOLS))}]")
+_BETWEEN_DASHES = re.compile("(?<=[-–])(?=[-–])")
+"""Between two dashes, which would run together into a longer one."""
+_FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+"""As large as it is, and not wider than the column."""
+
+
+def render_latex(report: Report) -> str:
+    """Tables by booktabs; the first of each problem has the verdict's sentence and the warnings.
+
+    It needs the packages booktabs and graphicx, and no other.
+    """
+    head = (
+        f"% Report of comparison {report.comparison_id}, "
+        f"{report.generated_at:%Y-%m-%d %H:%M} UTC, {report.status}.\n"
+        "% \\usepackage{booktabs}\n% \\usepackage{graphicx}"
+    )
+    floats = [part for problem in report.problems for part in _problem(problem, report)]
+    return "\n\n".join((head, *floats)) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text that stands for itself, in one line."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    parts = _BETWEEN_DASHES.split(" ".join(printable.split()))
+    return "{}".join(_SPECIAL.sub(lambda found: _SYMBOLS[found[0]], part) for part in parts)
+
+
+def _problem(problem: ProblemReport, report: Report) -> list[str]:
+    contenders, *further = tables_of(problem)
+    interim = "Interim: " if report.status == "interim" else ""
+    warnings = (*problem.warnings, *report.warnings)
+    if report.plugins:
+        warnings += (f"With the plug-ins {', '.join(report.plugins)}.",)
+    label = f"{report.comparison_id}-{problem.problem}"
+    return [
+        _float(contenders, f"{interim}{problem.sentence}", label, notes=warnings),
+        *(
+            _float(entry, f"{entry.title}: {problem.title}. {entry.note}", label)
+            for entry in further
+        ),
+    ]
+
+
+def _float(entry: TitledTable, caption: str, label: str, *, notes: tuple[str, ...] = ()) -> str:
+    lines = [
+        r"\begin{table}[htbp]",
+        r"  \centering",
+        rf"  \caption{{{escaped(caption)}}}",
+        rf"  \label{{tab:{label}-{entry.key}}}",
+        f"  {_FIT}",
+        *_tabular(entry.table),
+        "  }",
+        *(rf"  \par\smallskip{{\footnotesize {escaped(note)}\par}}" for note in notes),
+        r"\end{table}",
+    ]
+    return "\n".join(lines)
+
+
+def _tabular(table: Table) -> list[str]:
+    return [
+        rf"  \begin{{tabular}}{{@{{}}{'l' * len(table.header)}@{{}}}}",
+        r"    \toprule",
+        _row(table.header),
+        r"    \midrule",
+        *map(_row, table.rows),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+    ]
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return rf"    {' & '.join(map(escaped, cells))} \\"

@@ -1,0 +1,63 @@
+"""The figures of a report as files."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from service.contracts.catalogue import built_in
+from service.domain.scoring import score
+from service.exports.curves import Band, Curve, band
+from service.exports.figures import FigureForm, figure_file
+from service.exports.palette import OPTIMIZER_COLOURS
+from tests.support.comparisons import NOW, PROBLEM, WON, a_spec, results, searched
+
+REPORT = score(WON, built_in(), now=NOW)
+
+
+def words(svg: bytes) -> list[str]:
+    return [text for text in ElementTree.fromstring(svg).itertext() if text.strip()]
+
+
+@pytest.mark.parametrize("form", ["svg", "pdf"])
+def test_the_same_report_gives_the_same_bytes_without_a_date(form: FigureForm) -> None:
+    file = figure_file(REPORT, WON, form)
+    assert file == figure_file(REPORT, WON, form)
+    assert not re.search(rb"CreationDate|<dc:date>", file)
+    assert file.startswith({"svg": b"<?xml", "pdf": b"%PDF-"}[form])
+
+
+def test_it_shows_loss_against_epochs_and_seconds_one_colour_an_optimizer() -> None:
+    svg = figure_file(REPORT, WON, "svg")
+    shown = words(svg)
+    for text in ("epochs", "training seconds", "training loss", "kbfgs (8)", WON.spec.name):
+        assert shown.count(text) == 1
+    assert shown.count("target 50.0") == 2
+    for optimizer in ("kbfgs", "adam"):
+        assert OPTIMIZER_COLOURS[optimizer].lower().encode() in svg
+
+
+def test_several_problems_have_a_row_each_under_their_titles() -> None:
+    (one,) = REPORT.problems
+    two = one.model_copy(update={"title": "the other one"})
+    svg = figure_file(REPORT.model_copy(update={"problems": (one, two)}), WON, "svg")
+    assert words(svg).count("training seconds") == 2
+    assert {one.title, "the other one"} <= set(words(svg))
+
+
+def test_without_finals_it_says_so() -> None:
+    spec = a_spec()
+    outcome = results(spec, searched(spec), complete=False)
+    svg = figure_file(score(outcome, built_in(), now=NOW), outcome, "svg")
+    assert "no run of the finals has a curve yet" in words(svg)
+    assert PROBLEM not in words(svg)
+
+
+def test_the_band_is_the_lowest_median_and_highest_loss_at_each_epoch() -> None:
+    runs = [
+        Curve(range(len(losses)), [10 * at for at in range(len(losses))], losses)
+        for losses in ([9, 3], [9, 5], [9, 4, 1], [9, None])
+    ]
+    assert band(runs, above_zero=False) == Band((0, 10, 20), (9, 3, 1), (9, 4, 1), (9, 5, 1))
+    assert band(runs, above_zero=True) == Band((10, 20), (3, 1), (4, 1), (5, 1))
+    assert band([], above_zero=True) == Band((), (), (), ())

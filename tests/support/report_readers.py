@@ -1,0 +1,73 @@
+"""Reads reports back by parsers of their formats: tables as rows of text, header first."""
+
+import re
+from html import unescape
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from pylatexenc.latex2text import LatexNodes2Text
+
+Rows = list[list[str]]
+
+_MARKDOWN = MarkdownIt("commonmark").enable("table")
+
+
+def plain_latex(text: str) -> str:
+    """What a reader of the printed text sees."""
+    return LatexNodes2Text(strict_latex_spaces=True).latex_to_text(text).strip()
+
+
+def tables_in_latex(text: str) -> list[Rows]:
+    """The tabulars of a document."""
+    bodies = re.findall(r"\\begin{tabular}{[^\n]*}\n(.*?)\\end{tabular}", text, re.DOTALL)
+    return [
+        [
+            [plain_latex(cell) for cell in re.split(r"(?<!\\)&", line.removesuffix(r"\\"))]
+            for line in map(str.strip, body.splitlines())
+            if line.endswith(r"\\")
+        ]
+        for body in bodies
+    ]
+
+
+def tables_in_markdown(text: str) -> list[Rows]:
+    """The tables of a document."""
+    tables: list[Rows] = []
+    for token in _MARKDOWN.parse(text):
+        match token.type:
+            case "table_open":
+                tables.append([])
+            case "tr_open":
+                tables[-1].append([])
+            case "inline" if tables and token.level == _CELL:
+                tables[-1][-1].append(_words(token))
+            case _:
+                pass
+    return tables
+
+
+_CELL = 4
+"""How deep a cell lies below the document: table, its head or body, row, cell."""
+
+
+def blocks_in_markdown(text: str) -> list[str]:
+    """What a document consists of: ``paragraph``, ``table``, ``blockquote``."""
+    return [
+        token.type.removesuffix("_open")
+        for token in _MARKDOWN.parse(text)
+        if token.level == 0 and token.nesting == 1
+    ]
+
+
+def words_of_markdown(text: str) -> str:
+    """All that a reader sees, paragraphs apart by a space."""
+    return " ".join(_words(token) for token in _MARKDOWN.parse(text) if token.type == "inline")
+
+
+def _words(token: Token) -> str:
+    """An inline's text; tags are markup, and comments are not shown."""
+    return "".join(
+        " " if child.type == "softbreak" else unescape(child.content)
+        for child in token.children or ()
+        if child.type != "html_inline"
+    ).strip()
