@@ -213,7 +213,7 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         plain = {key: value for key, value in state_dict.items() if key not in ("kbfgs", "inner")}
         super().load_state_dict(plain)
         self._link_inner()
-        self._inner.load_state_dict(copy.deepcopy(state_dict["inner"]))
+        self._inner.load_state_dict(self._moved(state_dict["inner"]))
         self._load_layers(saved["layers"], consolidated=saved["consolidated"])
         self._steps = saved["steps"]
         self._capped = saved["capped_steps"]
@@ -329,6 +329,12 @@ class KroneckerOptimizer(torch.optim.Optimizer, ABC, Generic[Preconditioning]):
         group = self.param_groups[1]
         own = self._inner.param_groups[0]
         own.update({key: group[key] for key in ("params", "lr", "weight_decay")})
+
+    def _moved(self, inner: dict[str, Any]) -> dict[str, Any]:
+        """A state of the inner AdamW for where its parameters are now."""
+        moved = copy.deepcopy(inner)
+        moved["param_groups"][0]["capturable"] = self._inner.param_groups[0]["capturable"]
+        return moved
 
     def _step_inner(self) -> None:
         self._link_inner()

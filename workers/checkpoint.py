@@ -94,25 +94,25 @@ class CheckpointStore:
             name_too(self._path, self._best)
         self._forget_all_but({*shares, *self._best_shares})
 
-    def load(self, identity: str, device: torch.device) -> Checkpoint | None:
+    def load(self, identity: str) -> Checkpoint | None:
         """The last checkpoint of this run as this rank continues it, or None where there is none.
 
         Raises:
             CheckpointDamaged: If a file is not whole or belongs to another run.
             StorageFailed: If one could not be read.
         """
-        found = self._read(self._path, identity, device)
+        found = self._read(self._path, identity)
         if found is not None and _is_best(found) and self._ranks.rank == 0:
             name_too(self._path, self._best)
         return found
 
-    def load_best(self, identity: str, device: torch.device) -> Checkpoint | None:
+    def load_best(self, identity: str) -> Checkpoint | None:
         """The same of the best checkpoint, for where the last one is damaged."""
-        return self._read(self._best, identity, device)
+        return self._read(self._best, identity)
 
-    def _read(self, path: Path, identity: str, device: torch.device) -> Checkpoint | None:
+    def _read(self, path: Path, identity: str) -> Checkpoint | None:
         try:
-            fields = unseal(path, device)
+            fields = unseal(path)
         except FileNotFoundError:
             return None
         if fields["identity"] != identity:
@@ -120,7 +120,7 @@ class CheckpointStore:
         shares = fields.get("shares", [])
         state = fields["state"]
         if state is not None:
-            own = [self._own(share, device) for share in self._needed(shares)]
+            own = [self._own(share) for share in self._needed(shares)]
             state = state_for(self._ranks, state, own, saved_by=max(len(shares), 1))
         self._best_shares = fields.get("best_shares", [])
         return Checkpoint(
@@ -145,10 +145,10 @@ class CheckpointStore:
             return shares[self._ranks.rank : self._ranks.rank + 1]
         return shares
 
-    def _own(self, share: str, device: torch.device) -> dict[str, Any]:
+    def _own(self, share: str) -> dict[str, Any]:
         name, digest = share.split()
         try:
-            return unseal(self._folder / name, device, digest=digest)
+            return unseal(self._folder / name, digest=digest)
         except FileNotFoundError as error:
             raise CheckpointDamaged(f"the file {name} of one of its ranks is missing") from error
 
@@ -171,7 +171,7 @@ def weights_of(path: Path) -> dict[str, torch.Tensor]:
         CheckpointDamaged: If the file is not whole, or the trial had diverged.
         FileNotFoundError: If it is not there.
     """
-    state = unseal(path, torch.device("cpu"))["state"]
+    state = unseal(path)["state"]
     if state is None:
         raise CheckpointDamaged("its trial had diverged: it has no weights")
     weights: dict[str, torch.Tensor] = state["model"]

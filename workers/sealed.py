@@ -78,12 +78,11 @@ def name_too(path: Path, other: Path) -> None:
 
 
 @at_the_storage()
-def unseal(path: Path, device: torch.device, *, digest: str | None = None) -> dict[str, Any]:
-    """What a file holds.
+def unseal(path: Path, *, digest: str | None = None) -> dict[str, Any]:
+    """What a file holds, its tensors in main memory: whoever loads a state moves them.
 
     Args:
         path: The file.
-        device: Where its tensors go.
         digest: What :func:`seal` gave for it, where it must be that very one.
 
     Raises:
@@ -98,7 +97,7 @@ def unseal(path: Path, device: torch.device, *, digest: str | None = None) -> di
     payload, written = content[header:], content[len(MAGIC) : header]
     if hashlib.sha256(payload).digest() != written or digest not in (None, written.hex()):
         raise CheckpointDamaged("its content does not have the digest that was written")
-    fields: dict[str, Any] = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
+    fields: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     return fields
 
 

@@ -218,7 +218,7 @@ class Trial:
         for load, otherwise in instead.items():
             saved, damage = None, ""
             try:
-                saved = load(self._identity, self._settings().device)
+                saved = load(self._identity)
             except CheckpointDamaged as error:
                 damage = str(error)
             damaged = list(filter(None, self._ranks.gather_text(damage)))

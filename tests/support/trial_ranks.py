@@ -137,7 +137,7 @@ def saved_by_seconds(folder: Path, ranks: Ranks) -> list[int]:
         for _ in range(3):
             trial.advance()
             ranks.gather((0.0,))  # rank 0 has written it
-            last = store.load(plan.identity(), torch.device("cpu"))
+            last = store.load(plan.identity())
             assert last is not None
             epochs.append(last.points[-1].epoch)
             ranks.gather((0.0,))  # and all have read it

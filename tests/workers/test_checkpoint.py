@@ -7,7 +7,6 @@ from service.contracts.events import MetricPoint
 from workers.checkpoint import Checkpoint, CheckpointDamaged, CheckpointStore, weights_of
 from workers.sealed import seal
 
-CPU = torch.device("cpu")
 POINT = MetricPoint(
     epoch=1, step=3, training_seconds=0.1, elapsed_seconds=0.2, process_seconds=0.1,
     gradient_evaluations=3, train_loss=0.1 + 0.2, test_loss=None,
@@ -26,20 +25,20 @@ def store(tmp_path):
 
 def test_what_was_saved_is_loaded_to_the_last_bit(store):
     store.save(checkpoint())
-    loaded = store.load("run", CPU)
+    loaded = store.load("run")
     assert loaded.points == (POINT,)
     assert torch.equal(loaded.state["x"], torch.arange(3.0))
     assert loaded.diverged is None
 
 
 def test_there_is_none_before_the_first(store):
-    assert store.load("run", CPU) is None
+    assert store.load("run") is None
 
 
 def test_a_later_one_takes_the_place_of_the_one_before_and_leaves_nothing_else(store, tmp_path):
     store.save(checkpoint())
     store.save(checkpoint(state=None, diverged="loss 1e9"))
-    assert store.load("run", CPU).diverged == "loss 1e9"
+    assert store.load("run").diverged == "loss 1e9"
     assert [path.name for path in (tmp_path / "c" / "t").iterdir()] == ["checkpoint.pt"]
 
 
@@ -61,14 +60,14 @@ def test_a_crash_while_writing_leaves_the_one_before(store, tmp_path, monkeypatc
     monkeypatch.setattr("workers.sealed.os.fsync", crash)
     with pytest.raises(OSError, match="no space"):
         store.save(checkpoint(diverged="never written"))
-    assert store.load("run", CPU).diverged is None
+    assert store.load("run").diverged is None
     assert [path.name for path in (tmp_path / "c" / "t").iterdir()] == ["checkpoint.pt"]
 
 
 def test_one_of_another_run_is_refused(store):
     store.save(checkpoint())
     with pytest.raises(CheckpointDamaged, match="other settings"):
-        store.load("another run", CPU)
+        store.load("another run")
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "foreign"])
@@ -81,7 +80,7 @@ def test_a_damaged_one_is_refused(store, tmp_path, damage):
     broken = {"cut": content[:middle], "flip": flipped, "empty": b"", "foreign": b"PK" + content}
     path.write_bytes(broken[damage])
     with pytest.raises(CheckpointDamaged):
-        store.load("run", CPU)
+        store.load("run")
 
 
 def of_epoch(epoch, *, best):
@@ -101,7 +100,7 @@ def test_the_best_stays_beside_the_last_and_leaves_nothing_else(tmp_path):
         assert weights_of(tmp_path / "best.pt")["w"] == best
         assert weights_of(tmp_path / "checkpoint.pt")["w"] == epoch
         assert names(tmp_path) == ["best.pt", "checkpoint.pt"]
-    assert store.load("run", CPU).best_epoch == 1
+    assert store.load("run").best_epoch == 1
 
 
 def test_one_file_under_two_names_takes_the_room_of_one(tmp_path):
@@ -131,7 +130,7 @@ def test_a_best_one_that_was_killed_before_it_had_its_second_name_gets_it(tmp_pa
             CheckpointStore(tmp_path).save(of_epoch(2, best=2))
     assert weights_of(tmp_path / "best.pt")["w"] == 1
     for _ in range(2):
-        assert CheckpointStore(tmp_path).load("run", CPU).best_epoch == 2
+        assert CheckpointStore(tmp_path).load("run").best_epoch == 2
         assert weights_of(tmp_path / "best.pt")["w"] == 2
         assert names(tmp_path) == ["best.pt", "checkpoint.pt"]
 
@@ -141,7 +140,7 @@ def test_a_checkpoint_from_before_there_was_a_best_is_read(tmp_path):
         tmp_path / "checkpoint.pt",
         {"identity": "run", "points": "[]", "state": {}, "diverged": None},
     )
-    assert CheckpointStore(tmp_path).load("run", CPU).best_epoch is None
+    assert CheckpointStore(tmp_path).load("run").best_epoch is None
 
 
 def test_one_that_diverged_has_no_weights(tmp_path):

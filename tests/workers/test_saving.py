@@ -48,7 +48,7 @@ def life(plan, folder, *, epochs=10**6, problems=tiny):
 
 
 def saved_epoch(plan, folder):
-    saved = CheckpointStore(folder).load(plan.identity(), CPU)
+    saved = CheckpointStore(folder).load(plan.identity())
     return saved.points[-1].epoch
 
 

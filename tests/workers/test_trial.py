@@ -63,7 +63,7 @@ def test_an_epoch_is_in_the_checkpoint_before_it_is_told(folder):
     trial = Trial(plan, folder, problems=tiny)
     told = trial.start()
     for _ in range(3):
-        saved = CheckpointStore(folder.path).load(plan.identity(), torch.device("cpu"))
+        saved = CheckpointStore(folder.path).load(plan.identity())
         assert list(saved.points) == points_of(told)
         told += trial.advance()
 

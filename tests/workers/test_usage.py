@@ -107,7 +107,7 @@ def test_what_a_resumed_trial_took_includes_what_it_had_taken_before(tmp_path, n
     first.start()
     first.advance()
     first.advance()
-    saved = CheckpointStore(folder.path).load(plan.identity(), CPU)
+    saved = CheckpointStore(folder.path).load(plan.identity())
     end, point = last_of(folder, plan)
     for phase, seconds in saved.usage.phases.items():
         rest = 0 if phase is Phase.WARM_START else 1e-9
@@ -129,7 +129,7 @@ def test_a_checkpoint_from_before_usage_was_kept_is_gone_on_with(tmp_path):
     first = Trial(plan, folder, problems=tiny)
     first.start()
     first.advance()
-    fields = unseal(folder.path / "checkpoint.pt", CPU)
+    fields = unseal(folder.path / "checkpoint.pt")
     del fields["usage"]
     seal(folder.path / "checkpoint.pt", fields)
     end, point = last_of(folder, plan)

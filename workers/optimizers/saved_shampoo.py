@@ -33,7 +33,7 @@ class SavedShampoo(ScalableShampoo):
         for group in self.param_groups:
             self.init_group(group)  # makes the objects of all weights with a gradient
         for index, state in saved.items():
-            self._restore(self.state[weights[index]], state)
+            self._restore(self.state[weights[index]], _moved(state, weights[index].device))
         self.zero_grad()
 
     @staticmethod
@@ -43,6 +43,19 @@ class SavedShampoo(ScalableShampoo):
                 state[name] = value
             else:
                 vars(state[name]).update(value)
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    """Tensors, and those in lists and dictionaries, on that device."""
+    match value:
+        case Tensor():
+            return value.to(device)
+        case dict():
+            return {name: _moved(entry, device) for name, entry in value.items()}
+        case list():
+            return [_moved(entry, device) for entry in value]
+        case _:
+            return value
 
 
 def _learned(value: object) -> object:

@@ -8,7 +8,6 @@ from tests.support.thread_ranks import on_ranks
 from workers.checkpoint import Checkpoint, CheckpointDamaged, CheckpointStore, weights_of
 from workers.ranks import ALONE
 
-CPU = torch.device("cpu")
 POINT = MetricPoint(
     epoch=1, step=3, training_seconds=0.1, elapsed_seconds=0.2, process_seconds=0.1,
     gradient_evaluations=3, train_loss=0.5,
@@ -35,7 +34,7 @@ def save_each(folder, *epochs_and_bests):
 
     def save_all(one):
         store = CheckpointStore(folder, one)
-        store.load("run", CPU)
+        store.load("run")
         for epoch, best in epochs_and_bests:
             store.save(checkpoint(one, epoch, best))
             one.gather((0.0,))  # as in each step: nobody is an epoch ahead
@@ -44,7 +43,7 @@ def save_each(folder, *epochs_and_bests):
 
 
 def load(folder, ranks):
-    return on_ranks(ranks, lambda one: CheckpointStore(folder, one).load("run", CPU))
+    return on_ranks(ranks, lambda one: CheckpointStore(folder, one).load("run"))
 
 
 def names(folder):
@@ -116,7 +115,7 @@ def test_the_shares_of_the_best_stay_while_it_is_and_after_another_process(tmp_p
     save_each(tmp_path, (1, 1), (2, 1))
     save_each(tmp_path, (3, 1))
     assert names(tmp_path) == ["best.pt", "checkpoint.pt", *["share"] * 4]
-    best = on_ranks(2, lambda one: CheckpointStore(tmp_path, one).load_best("run", CPU))
+    best = on_ranks(2, lambda one: CheckpointStore(tmp_path, one).load_best("run"))
     assert [one.state["optimizer"]["share"].tolist() for one in best] == [[1, 0], [1, 1]]
     assert [one.state["optimizer"]["share"].tolist() for one in load(tmp_path, 2)] == [
         [3, 0],
