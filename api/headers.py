@@ -25,6 +25,17 @@ DEFAULTS: Mapping[str, str] = {
 }
 
 
+def named(file_name: str, *, shown: bool = False) -> dict[str, str]:
+    """The header by which a browser keeps an answer as a file of that name, or shows it.
+
+    Args:
+        file_name: Of ASCII letters, digits, dots and dashes, as `contracts.forms.file_name` gives.
+        shown: Whether the browser shows it where it can.
+    """
+    kind = "inline" if shown else "attachment"
+    return {"Content-Disposition": f'{kind}; filename="{file_name}"'}
+
+
 class SecurityHeaders:
     """Adds what an answer does not say itself."""
 

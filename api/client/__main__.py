@@ -5,7 +5,16 @@ import os
 import sys
 from collections.abc import Callable
 
-from api.client import access, choices, commands, completion, managing, results, webhooks
+from api.client import (
+    access,
+    choices,
+    commands,
+    completion,
+    exporting,
+    managing,
+    results,
+    webhooks,
+)
 from api.client.client import Client
 from api.client.errors import ClientError
 from api.client.logs import show_logs
@@ -64,9 +73,7 @@ def parser() -> argparse.ArgumentParser:
     _add_list(every)
     _with_id(_add(every, "show", commands.show, "where a comparison stands"))
 
-    report = _add(every, "report", commands.report, "a comparison's verdict")
-    _with_id(report)
-    report.add_argument("--html", metavar="PATH", help="write it as one self-contained page")
+    exporting.add_commands(every, _add)
 
     logs = _add(every, "logs", show_logs, "what a comparison's drivers and trials printed")
     _with_id(logs)

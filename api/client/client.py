@@ -10,11 +10,13 @@ from urllib.parse import quote
 from pydantic import TypeAdapter
 
 from api.client.accounts import Accounts
+from api.client.files import Files
 from api.client.notices import Webhooks
 from api.client.settings import ClientSettings
 from api.client.transport import PATIENCE_SECONDS, Query, Transport, read
 from service.contracts.catalogue import OptimizerEntry, ProblemEntry
 from service.contracts.cluster import ClusterView
+from service.contracts.forms import ReportForm
 from service.contracts.logs import LogPage
 from service.contracts.report import Report
 from service.contracts.spec import ComparisonSpec
@@ -57,6 +59,7 @@ class Client:
         self.url = settings.url
         self._http = Transport(settings, patience=patience)
         self.accounts = Accounts(self._http)
+        self.files = Files(self._http)
         self.webhooks = Webhooks(self._http)
 
     @classmethod
@@ -287,9 +290,8 @@ class Client:
         return self._http.get(Report, f"{_path(comparison_id)}/report")
 
     def report_html(self, comparison_id: str) -> str:
-        """The report as one self-contained page."""
-        path = f"{_path(comparison_id)}/report"
-        return self._http.request("GET", path, query={"format": "html"}).text
+        """The report as one self-contained page; ``files`` has its other forms."""
+        return self.files.report(comparison_id, ReportForm.HTML).decode()
 
     def problems(self) -> tuple[ProblemEntry, ...]:
         """What can be trained."""

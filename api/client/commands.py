@@ -87,20 +87,6 @@ def show(client: Client, options: argparse.Namespace) -> int:
     return FINISHED
 
 
-def report(client: Client, options: argparse.Namespace) -> int:
-    """The verdict, in words or as JSON; with ``--html`` a file with it."""
-    if options.html:
-        _write(Path(options.html), client.report_html(options.id))
-        console(to_stderr=options.json).print(f"wrote {options.html}", soft_wrap=True)
-        if not options.json:
-            return FINISHED
-    found = client.report(options.id)
-    if options.json:
-        return print_json(found)
-    print_report(console(), found)
-    return FINISHED
-
-
 def cancel(client: Client, options: argparse.Namespace) -> int:
     """Stop a comparison, a contender or a trial."""
     return _change(options, whole=client.cancel, trial=client.cancel_trial)
@@ -237,19 +223,11 @@ def read_file(name: str) -> str:
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Unreadable(f"cannot read {name}: {_reason(error)}") from error
+        raise Unreadable(f"cannot read {name}: {reason_of(error)}") from error
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except FileNotFoundError as error:
-        raise Unreadable(f"cannot write {path}: no such folder") from error
-    except OSError as error:
-        raise Unreadable(f"cannot write {path}: {_reason(error)}") from error
-
-
-def _reason(error: OSError | UnicodeDecodeError) -> str:
+def reason_of(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read or written, in a few words."""
     match error:
         case FileNotFoundError():
             return "no such file"

@@ -1,15 +1,16 @@
 """What comes out of a comparison: trials, curves, the report and live events."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
-from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from api import lists
 from api.deps import FeedDep, ServiceDep, Viewer, listening
 from api.etags import TaggedRoute
-from api.headers import REPORT_POLICY
+from api.headers import REPORT_POLICY, named
 from api.reference import problems
+from service.contracts.forms import ReportForm
 from service.contracts.report import Report
 from service.contracts.states import StudyKind
 from service.contracts.views import ChangeEvent, ComparisonView, Series, TrialView
@@ -22,6 +23,7 @@ router = APIRouter(
 Kind = Annotated[StudyKind | None, Query(description="Tuning or finals alone.")]
 OneContender = Annotated[str | None, Query(description="One contender alone.")]
 LARGEST_NUMBER = 2**31 - 1
+_TEXT = {"schema": {"type": "string"}}
 After = Annotated[
     int, Query(ge=0, le=LARGEST_NUMBER, description="Changes above this number alone.")
 ]
@@ -90,7 +92,7 @@ def metrics(
     "/report",
     response_model=Report,
     responses={
-        200: {"content": {"text/html": {"schema": {"type": "string"}}}},
+        200: {"content": {form.media_type: _TEXT for form in ReportForm if form != "json"}},
         **problems(404),
     },
 )
@@ -99,16 +101,22 @@ def report(
     service: ServiceDep,
     comparison_id: str,
     form: Annotated[
-        Literal["json", "html"],
-        Query(alias="format", description="`html` is one self-contained page."),
-    ] = "json",
+        ReportForm,
+        Query(
+            alias="format",
+            description="`html` is one self-contained page, `latex` tables by booktabs, `markdown` "
+            "for a pull request; `svg` and `pdf` are the curves of the finals.",
+        ),
+    ] = ReportForm.JSON,
 ) -> Response:
     """The verdict; interim while runs are missing."""
-    if form == "html":
-        policy = {"Content-Security-Policy": REPORT_POLICY}
-        return HTMLResponse(service.reports.html(comparison_id), headers=policy)
-    found = service.reports.report(comparison_id)
-    return JSONResponse(found.model_dump(mode="json"))
+    if form is ReportForm.JSON:
+        return JSONResponse(service.reports.report(comparison_id).model_dump(mode="json"))
+    name, content = service.reports.file(comparison_id, form)
+    headers = named(name, shown=form is ReportForm.HTML)
+    if form in (ReportForm.HTML, ReportForm.SVG):
+        headers["Content-Security-Policy"] = REPORT_POLICY
+    return Response(content, media_type=form.media_type, headers=headers)
 
 
 @router.get(

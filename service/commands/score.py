@@ -11,9 +11,12 @@ from service.commands.errors import Refused, cannot_read, cannot_write
 from service.contracts.catalogue import Catalogue, installed
 from service.contracts.errors import first_error
 from service.contracts.event_lines import LOCAL_COMPARISON, LineRefused, parse_events
+from service.contracts.forms import ReportForm
 from service.contracts.plan import Plan
 from service.domain.replay import replay
 from service.domain.results import ComparisonResults
+
+_ALWAYS = (ReportForm.JSON, ReportForm.HTML)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,32 +25,41 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "folder", type=Path, metavar="DIR", help="what `python -m workers run --local` wrote"
     )
+    parser.add_argument(
+        "--format",
+        dest="forms",
+        action="append",
+        type=ReportForm,
+        choices=[form for form in ReportForm if form not in _ALWAYS],
+        default=[],
+        help="write the report in this form too; may be given several times",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the sentence and the tables, write report.json and report.html.
+    """Print the sentence and the tables, write report.json, report.html and what is asked for.
 
     Raises:
         Refused: Where the folder holds no run or cannot be written.
     """
     from service.domain.scoring import score
-    from service.exports.html import render_html
+    from service.exports.rendering import render_report
     from service.exports.text import render_text
 
     folder: Path = args.folder
     catalogue = installed()
     results = read_folder(folder, catalogue)
     report = score(results, catalogue, now=datetime.now(UTC))
-    _write(folder / "report.json", report.model_dump_json(indent=2))
-    _write(folder / "report.html", render_html(report, results))
+    for form in dict.fromkeys((*_ALWAYS, *args.forms)):
+        _write(folder / f"report.{form.suffix}", render_report(report, form, lambda: results))
     sys.stdout.write(render_text(report))
     sys.stdout.write(f"\n{folder / 'report.html'}\n")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
     except OSError as error:
         raise cannot_write(path, error) from error
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from service.contracts import numbers
 from service.contracts.events import MetricPoint
+from service.contracts.forms import ReportForm
 from service.contracts.metrics import Metric
 from service.contracts.report import ProblemReport, Report
 from service.contracts.spec import Outcome
@@ -24,7 +25,7 @@ from service.domain.scoring.targets import position
 from service.exports.curves import Curve, band, draw_band, few_ticks
 from service.exports.palette import contender_colours
 
-FigureForm = Literal["svg", "pdf"]
+FigureForm = Literal[ReportForm.SVG, ReportForm.PDF]
 
 _PAGES_INK = "#010203"
 """Stands for the page's own text colour, so that figures follow light and dark."""
@@ -241,6 +242,6 @@ def _inline(figure: Figure) -> str:
 def _saved(figure: Figure, form: FigureForm) -> bytes:
     """The figure as a file that does not say when it was made."""
     buffer = BytesIO()
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
+    undated = {"Date": None} if form is ReportForm.SVG else {"CreationDate": None}
     figure.savefig(buffer, format=form, facecolor="white", metadata=undated)
     return buffer.getvalue()

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from service.contracts.catalogue import Catalogue
+from service.contracts.forms import ReportForm, file_name
 from service.contracts.report import Report
 from service.contracts.states import ENDED_COMPARISONS, ComparisonState
 from service.domain.errors import NotFound
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import ComparisonRecord
+from service.domain.results import ComparisonResults
 from service.domain.selection import current
 from service.usecases.progress import Scoring
 from service.usecases.results import read_results
@@ -76,19 +78,24 @@ class Reports:
         self._interim.put(stamp, report)
         return report
 
-    def html(self, comparison_id: str) -> str:
-        """The report as one self-contained page.
+    def file(self, comparison_id: str, form: ReportForm) -> tuple[str, bytes]:
+        """The report in that form: how its file is called, and what it holds.
 
         Raises:
             NotFound: Where there is no such comparison.
         """
-        from service.exports.html import render_html
+        from service.exports.rendering import render_report
 
         report = self.report(comparison_id)
-        with self.units.read() as unit:
-            comparison = _found(unit, comparison_id)
-            results = read_results(unit, comparison, complete=report.status == "final")
-        return render_html(report, current(results, self.catalogue))
+
+        def results() -> ComparisonResults:
+            with self.units.read() as unit:
+                comparison = _found(unit, comparison_id)
+                found = read_results(unit, comparison, complete=report.status == "final")
+            return current(found, self.catalogue)
+
+        name = file_name(report.name, report.comparison_id, form.suffix)
+        return name, render_report(report, form, results)
 
 
 def _as_it_stands(stored: Report, comparison: ComparisonRecord) -> Report:

@@ -19,6 +19,7 @@ from service.contracts.events import (
     TrialPoint,
     TrialStarted,
 )
+from service.contracts.forms import ReportForm
 from service.contracts.plan import StudyAssignment
 from service.contracts.start import StudyStart
 from service.contracts.states import FailureKind
@@ -261,6 +262,10 @@ class ControlPlane:
         )
         assignment = self.service.studies.assignment(study_id, attempt=claim.attempt)
         return FakeDriver(self.service, assignment, self.clock)
+
+    def page(self, comparison_id: str) -> str:
+        """The report as a page."""
+        return self.service.reports.file(comparison_id, ReportForm.HTML)[1].decode()
 
     def states(self, comparison_id: str) -> list[str]:
         """The studies' states by number."""

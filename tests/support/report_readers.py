@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -71,3 +72,35 @@ def _words(token: Token) -> str:
         for child in token.children or ()
         if child.type != "html_inline"
     ).strip()
+
+
+class _Html(HTMLParser):
+    """Collects the tables of a page, the parts of a cell apart by a space."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: list[Rows] = []
+        self.in_cell = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in {"td", "th"}:
+            self.tables[-1][-1].append("")
+            self.in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self.in_cell = self.in_cell and tag not in {"td", "th"}
+
+    def handle_data(self, data: str) -> None:
+        if self.in_cell:
+            row = self.tables[-1][-1]
+            row[-1] = " ".join(f"{row[-1]} {data}".split())
+
+
+def tables_in_html(text: str) -> list[Rows]:
+    """The tables of a page."""
+    return _Html(text).tables

@@ -94,37 +94,28 @@ class PlayedDriver:
 
     def begin(self, trial: TrialAssignment) -> None:
         """The trial starts."""
-        now = datetime.now(UTC)
-        self.send([TrialStarted(trial_id=trial.trial_id, number=0, at=now, environment=HERE)])
+        self.send([_started(trial)])
 
     def reach(self, trial: TrialAssignment, epoch: int) -> None:
         """The trial reaches the end of that epoch; 0 stands for the initial weights."""
-        self.send([TrialPoint(trial_id=trial.trial_id, point=self._point(trial, epoch))])
+        self.send([self._reached(trial, epoch)])
 
     def finish(self, trial: TrialAssignment) -> None:
         """The trial ends well."""
-        now = datetime.now(UTC)
-        ended = TrialEnded(
-            trial_id=trial.trial_id,
-            number=1,
-            at=now,
-            outcome="finished",
-            worker_seconds=20.0,
-            usage=Usage(phases={Phase.FIRST_PASS: 1.0}, peak_memory_bytes=412_000_000),
-        )
-        self.send([ended])
+        self.send([_ended(trial)])
 
     def run(self, trial: TrialAssignment) -> None:
         """The whole of a trial."""
-        self.begin(trial)
-        for epoch in range(self.assignment.epochs + 1):
-            self.reach(trial, epoch)
-        self.finish(trial)
+        curve = (self._reached(trial, epoch) for epoch in range(self.assignment.epochs + 1))
+        self.send([_started(trial), *curve, _ended(trial)])
 
     def end(self) -> None:
         """The study is over."""
         self.send([StudyEnded(at=datetime.now(UTC), outcome="finished")])
         self.http.close()
+
+    def _reached(self, trial: TrialAssignment, epoch: int) -> Event:
+        return TrialPoint(trial_id=trial.trial_id, point=self._point(trial, epoch))
 
     def _point(self, trial: TrialAssignment, epoch: int) -> MetricPoint:
         spread = 1 + (trial.seed % 97) / 5000
@@ -145,6 +136,22 @@ class PlayedDriver:
             validation_accuracy=1 - loss / 590 if classes else None,
             test_accuracy=1 - loss / 580 if classes else None,
         )
+
+
+def _started(trial: TrialAssignment) -> Event:
+    now = datetime.now(UTC)
+    return TrialStarted(trial_id=trial.trial_id, number=0, at=now, environment=HERE)
+
+
+def _ended(trial: TrialAssignment) -> Event:
+    return TrialEnded(
+        trial_id=trial.trial_id,
+        number=1,
+        at=datetime.now(UTC),
+        outcome="finished",
+        worker_seconds=20.0,
+        usage=Usage(phases={Phase.FIRST_PASS: 1.0}, peak_memory_bytes=412_000_000),
+    )
 
 
 @contextmanager

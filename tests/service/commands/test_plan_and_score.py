@@ -136,6 +136,19 @@ def test_a_run_is_scored_printed_and_written(
     assert "0.50" in printed
     assert str(tmp_path / "report.html") in printed
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+    assert not (tmp_path / "report.tex").exists(), "it was not asked for"
+
+
+def test_the_report_is_written_in_further_forms(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_run(tmp_path, planned(tmp_path, capsys))
+    forms = [word for form in ("latex", "markdown", "pdf") for word in ("--format", form)]
+    assert main(["score", str(tmp_path), *forms]) == 0
+    assert r"\toprule" in (tmp_path / "report.tex").read_text()
+    assert (tmp_path / "report.md").read_text().startswith("**No clear winner")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
+    assert not (tmp_path / "report.svg").exists()
 
 
 @pytest.mark.parametrize("missing", ["plan.json", "events.jsonl"])

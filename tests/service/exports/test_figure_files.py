@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from service.contracts.catalogue import built_in
+from service.contracts.forms import ReportForm
 from service.domain.scoring import score
 from service.exports.curves import Band, Curve, band
 from service.exports.figures import FigureForm, figure_file
@@ -19,16 +20,16 @@ def words(svg: bytes) -> list[str]:
     return [text for text in ElementTree.fromstring(svg).itertext() if text.strip()]
 
 
-@pytest.mark.parametrize("form", ["svg", "pdf"])
+@pytest.mark.parametrize("form", [ReportForm.SVG, ReportForm.PDF])
 def test_the_same_report_gives_the_same_bytes_without_a_date(form: FigureForm) -> None:
     file = figure_file(REPORT, WON, form)
     assert file == figure_file(REPORT, WON, form)
     assert not re.search(rb"CreationDate|<dc:date>", file)
-    assert file.startswith({"svg": b"<?xml", "pdf": b"%PDF-"}[form])
+    assert file.startswith(b"<?xml" if form is ReportForm.SVG else b"%PDF-")
 
 
 def test_it_shows_loss_against_epochs_and_seconds_one_colour_an_optimizer() -> None:
-    svg = figure_file(REPORT, WON, "svg")
+    svg = figure_file(REPORT, WON, ReportForm.SVG)
     shown = words(svg)
     for text in ("epochs", "training seconds", "training loss", "kbfgs (8)", WON.spec.name):
         assert shown.count(text) == 1
@@ -40,7 +41,7 @@ def test_it_shows_loss_against_epochs_and_seconds_one_colour_an_optimizer() -> N
 def test_several_problems_have_a_row_each_under_their_titles() -> None:
     (one,) = REPORT.problems
     two = one.model_copy(update={"title": "the other one"})
-    svg = figure_file(REPORT.model_copy(update={"problems": (one, two)}), WON, "svg")
+    svg = figure_file(REPORT.model_copy(update={"problems": (one, two)}), WON, ReportForm.SVG)
     assert words(svg).count("training seconds") == 2
     assert {one.title, "the other one"} <= set(words(svg))
 
@@ -48,7 +49,7 @@ def test_several_problems_have_a_row_each_under_their_titles() -> None:
 def test_without_finals_it_says_so() -> None:
     spec = a_spec()
     outcome = results(spec, searched(spec), complete=False)
-    svg = figure_file(score(outcome, built_in(), now=NOW), outcome, "svg")
+    svg = figure_file(score(outcome, built_in(), now=NOW), outcome, ReportForm.SVG)
     assert "no run of the finals has a curve yet" in words(svg)
     assert PROBLEM not in words(svg)
 

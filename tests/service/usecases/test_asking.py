@@ -135,7 +135,7 @@ def test_progress_counts_epochs_and_gives_those_of_ended_trials(plane: ControlPl
 def test_an_interim_report_says_so(plane: ControlPlane) -> None:
     comparison_id = plane.submit()
     assert plane.service.reports.report(comparison_id).status == "interim"
-    assert "interim" in plane.service.reports.html(comparison_id).lower()
+    assert "interim" in plane.page(comparison_id).lower()
 
 
 def test_an_interim_report_is_made_once_for_each_change_and_point(

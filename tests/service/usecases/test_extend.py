@@ -73,7 +73,7 @@ def test_an_extension_that_is_cancelled_leaves_the_report_from_before_it(
     assert "from before the comparison was extended" in mark
     assert mark.endswith("cancelled by ada")
     assert tuple(others) == before.warnings
-    assert mark in plane.service.reports.html(comparison_id)
+    assert mark in plane.page(comparison_id)
 
 
 def test_an_extension_after_a_verdict_is_a_second_look_that_the_report_tells_of(
