@@ -64,7 +64,7 @@ def show_trials(client: Client, options: argparse.Namespace) -> int:
             str(trial.epochs_done),
             numbers.loss(trial.best_loss),
             numbers.duration(trial.training_seconds),
-            trial.message,
+            harmless(trial.message),
         )
     console().print(table)
     return FINISHED

@@ -71,7 +71,9 @@ def test_what_a_comparison_is_made_of_is_listed(terminal: Terminal) -> None:
     driver = terminal.web().next_study()
     assert driver
     driver.run(driver.assignment.trials[0])
+    driver.fail(driver.assignment.trials[1], "a \x1b[2J screen wiped")
     driver.http.close()
+    assert "a \N{REPLACEMENT CHARACTER}[2J screen wiped" in terminal.command("trials", comparison)
     (row,) = [
         line for line in terminal.command("metrics", comparison).splitlines() if "-t0" in line
     ]

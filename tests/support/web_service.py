@@ -26,6 +26,7 @@ from service.contracts.events import (
     TrialStarted,
 )
 from service.contracts.plan import StudyAssignment, TrialAssignment
+from service.contracts.states import FailureKind
 from service.contracts.usage import Phase, Usage
 from service.db.engine import open_engine
 from service.db.migrate import migrate
@@ -103,6 +104,11 @@ class PlayedDriver:
     def finish(self, trial: TrialAssignment) -> None:
         """The trial ends well."""
         self.send([_ended(trial)])
+
+    def fail(self, trial: TrialAssignment, message: str) -> None:
+        """The trial starts, and its code raises."""
+        bug = {"outcome": "failed", "failure": FailureKind.BUG, "message": message}
+        self.send([_started(trial), _ended(trial).model_copy(update=bug)])
 
     def run(self, trial: TrialAssignment) -> None:
         """The whole of a trial."""

@@ -144,13 +144,18 @@ def _unmet_needs(
 ) -> Iterator[FieldError]:
     """Switches that are on without what they need, at every point of the search."""
     space = searched(contender, entry)
-    fixed = {one.name: contender.settings.get(one.name, one.default) for one in entry.settings}
+    tried: dict[str, set[SettingValue | None]] = {
+        one.name: {contender.settings.get(one.name, one.default)} for one in entry.settings
+    }
+    for name, dimension in space.items():
+        if isinstance(dimension, Values):
+            tried[name] = set(dimension.values)
+        else:
+            tried.pop(name, None)  # of a range some values will do
     for setting in entry.settings:
         other = setting.needs
-        if other is None or {setting.name, other} & space.keys():
-            continue
-        if fixed[setting.name] is True and fixed[other] == 0:
-            message = f"needs a {other} above 0, got {fixed[other]!r}"
+        if other is not None and tried.get(setting.name) == {True} and tried.get(other) == {0}:
+            message = f"needs a {other} above 0, got 0"
             yield FieldError(field=f"{where}.{setting.name}", message=message)
 
 

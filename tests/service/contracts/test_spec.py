@@ -137,6 +137,11 @@ def depending(condition: dict[str, object]) -> dict[str, object]:
             "contenders[0].settings.nesterov",
             "needs a momentum above 0, got 0",
         ),
+        (
+            sgd(settings={"nesterov": True}, space={"momentum": {"values": [0]}}),
+            "contenders[0].settings.nesterov",
+            "needs a momentum above 0, got 0",
+        ),
         (sgd(settings={"lr": "fast"}), "contenders[0].settings.lr", "must be a number"),
         (sgd(settings={"speed": 1}), "contenders[0].settings.speed", "lr momentum"),
         (sgd(space={"lr": {"log": [0.1, 0.01]}}), "contenders[0].space.lr.log", "below high"),
