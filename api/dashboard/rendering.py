@@ -32,6 +32,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "ago": wording.ago,
+        "axes": wording.axes,
         "colours": colours,
         "counted": numbers.counted,
         "dot": dot,
@@ -43,7 +44,11 @@ def environment() -> Environment:
         "of_all": numbers.of_all,
         "p_value": numbers.p_value,
         "ratio_span": wording.ratio_span,
+        "reach": wording.reach,
+        "score": numbers.score,
+        "score_span": wording.score_span,
         "setting": numbers.setting,
+        "settings": numbers.settings,
         "size": numbers.size,
         "span": wording.span,
         "spec": spec_text,

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 from service.contracts import numbers
 from service.contracts.metrics import Metric
+from service.contracts.profiles import Profile
 from service.contracts.report import Interval, TimeTo
+from service.contracts.space import Dimension, LogRange, Space, Values
 from service.contracts.spec import Outcome
 
 CLIENT = ".venv/bin/python -m api.client"
@@ -47,3 +49,33 @@ def metric_span(value: Interval, metric: Metric) -> str:
 def ratio_span(value: Interval) -> str:
     """The bounds of a ratio: ``0.37–0.46``."""
     return numbers.span(value.low, value.high, write=numbers.ratio)
+
+
+def score_span(profile: Profile) -> str:
+    """The bounds of a profile's score: ``0.81–0.90``."""
+    return numbers.span(profile.low, profile.high, write=numbers.score)
+
+
+def reach(dimension: Dimension) -> str:
+    """What is searched of a setting: ``0.001–1``, ``true, false``."""
+    if isinstance(dimension, Values):
+        return ", ".join(map(numbers.setting, dimension.values))
+    low, high = map(numbers.setting, dimension.bounds)
+    return f"{low}{numbers.DASH}{high}"
+
+
+def axes(space: Space) -> dict[str, str]:
+    """The settings that an axis can have, each a number: their scales, ``log`` or ``linear``."""
+    return {
+        name: "log" if _spreads_over_magnitudes(dimension) else "linear"
+        for name, dimension in space.items()
+        if dimension.bounds is not None
+    }
+
+
+def _spreads_over_magnitudes(dimension: Dimension) -> bool:
+    """Whether it is a log range, or a list of positive numbers of several magnitudes."""
+    if isinstance(dimension, Values):
+        bounds = dimension.bounds
+        return bounds is not None and bounds[0] > 0 and bounds[1] >= 10 * bounds[0]
+    return isinstance(dimension, LogRange)

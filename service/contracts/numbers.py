@@ -60,7 +60,9 @@ def percent(value: float | None) -> str:
 
 def share(value: float | None) -> str:
     """A share in whole percent, with its sign: ``31 %``."""
-    return DASH if value is None else f"{value:.0%}".replace("%", " %")
+    return (
+        DASH if value is None else f"{Decimal(100 * value).quantize(Decimal(1), ROUND_HALF_UP)} %"
+    )
 
 
 def score(value: float | None) -> str:

@@ -31,6 +31,11 @@ class Profile(Contract):
         return tuple((at, self.share(at)) for at in sorted(rises | {1.0, LARGEST_RATIO}))
 
     @property
+    def best(self) -> int:
+        """On how many problems none is better."""
+        return sum(own == 1 for own in self.ratios.values())
+
+    @property
     def solved(self) -> int:
         """On how many problems more than half of its runs came to an outcome."""
         return sum(own is not None for own in self.ratios.values())

@@ -1,4 +1,4 @@
-// What the reader chose to see of the curves, kept in the page's address.
+// What the reader chose to see of curves and map, kept in the page's address.
 
 const ALLOWED = {
   runs: ["finals", "tuning"],
@@ -10,6 +10,7 @@ const ALLOWED = {
 };
 const DEFAULTS = {
   runs: "", x: "epoch", split: "", measure: "loss", xlog: "0", ylog: "1", problem: "", hide: "",
+  map: "", mapx: "", mapy: "",
 };
 
 /** The choices as the address has them; `runs` and `split` are empty where the page should decide. */

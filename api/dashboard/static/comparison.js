@@ -2,17 +2,20 @@
 
 import { getHtml } from "./api.js";
 import { startCancel } from "./cancel.js";
+import { readChoices } from "./choices.js";
 import { markSettled, markTrouble, markUpdated, startClock } from "./clock.js";
 import { Curves } from "./curves.js";
 import { listen } from "./live.js";
 import { Log } from "./log.js";
 import { startManaging } from "./manage.js";
 import { rememberParts, swapParts } from "./parts.js";
+import { Profiles } from "./profiles.js";
 import { SeriesStore } from "./series.js";
 import { showSteering, startSteering } from "./steer.js";
 import { startTheme } from "./theme.js";
 import { throttled } from "./throttle.js";
 import { Trials } from "./trials.js";
+import { TuningMap } from "./tuning.js";
 import { announce } from "./words.js";
 
 const PARTS_PAUSE = 2000;
@@ -23,14 +26,20 @@ const page = document.querySelector("[data-comparison]");
 const id = page.dataset.comparison;
 const contenders = Object.entries(JSON.parse(page.dataset.contenders)).map(([name, colour]) => ({ name, colour }));
 const trials = new Trials(id, contenders, document.querySelectorAll("[data-problem]").length);
+const choices = readChoices();
+const { plotly } = page.dataset;
 const store = new SeriesStore(id, { onGrown: () => curves.refresh(), onTrouble: markTrouble });
 const curves = new Curves({
+  choices,
   contenders,
   epochs: Number(page.dataset.epochs),
-  plotly: page.dataset.plotly,
+  plotly,
   store,
   points: () => trials.points(),
+  onChoice: () => map.refresh(),
 });
+const profiles = new Profiles({ contenders, plotly });
+const map = new TuningMap({ choices, plotly, trials: () => trials.all(), onChoice: () => curves.refresh() });
 
 new Log(id, { isLive: () => page.dataset.live === "true", trials: () => trials.points().keys() });
 
@@ -67,7 +76,7 @@ const refreshParts = throttled(() => attempt(async () => {
   const before = standing();
   swapParts(fetched);
   tell(before, standing());
-  curves.refresh();
+  drawAgain();
   const cancel = document.querySelector(".actions [data-cancel]");
   if (cancel) cancel.hidden = live !== "true" || state === "cancelling";
   showSteering({ state, paused });
@@ -75,14 +84,25 @@ const refreshParts = throttled(() => attempt(async () => {
   if (live !== "true") await settle();
 }), PARTS_PAUSE);
 
-const refreshTrials = throttled(() => attempt(() => trials.load()), TRIALS_PAUSE);
+const refreshTrials = throttled(() => attempt(async () => {
+  await trials.load();
+  map.refresh();
+}), TRIALS_PAUSE);
+
+/** Every plot, from what is here. */
+function drawAgain() {
+  curves.refresh();
+  profiles.refresh();
+  map.refresh();
+}
 
 async function loadAll() {
   const loaded = await attempt(() => Promise.all([store.load(), trials.load()]));
   if (loaded) {
-    curves.refresh();
+    drawAgain();
   } else {
     curves.say("The curves could not be loaded; trying again.");
+    map.say("The trials could not be loaded; trying again.");
     trials.say("The trials could not be loaded; trying again.");
   }
   return loaded;
@@ -93,7 +113,7 @@ async function settle() {
   await Promise.all([store.load(), trials.load()]);
   stopListening();
   clearInterval(pulse);
-  curves.refresh();
+  drawAgain();
   markSettled();
 }
 
@@ -124,7 +144,7 @@ function goLive() {
 
 async function start() {
   startClock();
-  startTheme(() => curves.refresh());
+  startTheme(drawAgain);
   rememberParts();
   const refresh = () => {
     refreshParts();

@@ -1,27 +1,26 @@
 // The loss curves: controls, legend, plot, and the words that go with them.
 
-import { hidden, readChoices, writeChoices } from "./choices.js";
+import { hidden, writeChoices } from "./choices.js";
 import { counted } from "./format.js";
 import { layout } from "./layout.js";
 import { legendItem } from "./legend.js";
 import { chosen, measured, measureOf, splitOf, words } from "./metrics.js";
-import { csv, saveText } from "./save.js";
+import { CONFIG, NOT_LOADED, loadPlotly } from "./plotly.js";
+import { saveFigure } from "./save.js";
 import { throttled } from "./throttle.js";
 import { traces } from "./traces.js";
 import { announce, write } from "./words.js";
-
-const NOT_LOADED = "The plot could not be loaded. Reload the page; the tables below do not need it.";
-const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset" };
 
 export class Curves {
   #root = document.querySelector("[data-curves]");
   #plot = this.#root.querySelector("[data-plot]");
   #words = this.#root.querySelector("[data-plot-words]");
-  #choices = readChoices();
+  #choices;
   #contenders;
   #epochs;
   #store;
   #points;
+  #onChoice;
   #plotly;
   #drawn = [];
 
@@ -29,15 +28,17 @@ export class Curves {
   refresh = throttled(() => this.#draw(), 300);
 
   /**
-   * @param {{contenders: object[], epochs: number, plotly: string, store: object,
-   *   points: () => Map<string, object>}} of
+   * @param {{choices: object, contenders: object[], epochs: number, plotly: string, store: object,
+   *   points: () => Map<string, object>, onChoice: () => void}} of
    */
-  constructor({ contenders, epochs, plotly, store, points }) {
+  constructor({ choices, contenders, epochs, plotly, store, points, onChoice }) {
+    this.#choices = choices;
+    this.#onChoice = onChoice;
     this.#contenders = contenders;
     this.#epochs = epochs;
     this.#store = store;
     this.#points = points;
-    this.#plotly = loadScript(plotly);
+    this.#plotly = loadPlotly(plotly);
     this.#wire();
   }
 
@@ -52,8 +53,9 @@ export class Curves {
       const button = event.target.closest("button");
       const choice = button?.closest("[data-choice]");
       if (choice) this.#choose({ [choice.dataset.choice]: button.value });
-      else if (button?.dataset.save) this.#save(button.dataset.save);
-      else if (button?.dataset.contender) this.#hideOrShow(button.dataset.contender);
+      else if (button?.dataset.save) {
+        saveFigure(button.dataset.save, "curves", { plot: this.#plot, rows: this.#drawn, plotly: this.#plotly });
+      } else if (button?.dataset.contender) this.#hideOrShow(button.dataset.contender);
     });
     this.#root.addEventListener("change", ({ target }) => {
       if (target.dataset.toggle) this.#choose({ [target.dataset.toggle]: target.checked ? "1" : "0" });
@@ -65,6 +67,7 @@ export class Curves {
     Object.assign(this.#choices, change);
     writeChoices(this.#choices);
     this.refresh();
+    if (change.problem) this.#onChoice();
   }
 
   #hideOrShow(contender) {
@@ -170,24 +173,4 @@ export class Curves {
       ? "The finals begin when every contender is tuned."
       : "No points yet: the first come at the end of the first epoch.";
   }
-
-  async #save(format) {
-    const name = `${document.querySelector("[data-comparison]").dataset.comparison}-curves`;
-    if (format === "csv") {
-      saveText(`${name}.csv`, csv(this.#drawn));
-      return;
-    }
-    const { clientWidth: width, clientHeight: height } = this.#plot;
-    await (await this.#plotly).downloadImage(this.#plot, { format, filename: name, width, height, scale: 2 });
-  }
-}
-
-function loadScript(url) {
-  return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = url;
-    script.addEventListener("load", () => resolve(window.Plotly));
-    script.addEventListener("error", reject);
-    document.head.append(script);
-  });
 }

@@ -6,39 +6,52 @@ import { measureOf, words } from "./metrics.js";
 const X_TITLES = { epoch: "epoch", seconds: "training seconds" };
 
 /**
+ * What every plot of the page has: its colours, its type, its axes.
+ *
+ * @param {HTMLElement} element the plot, whose colours are the page's
+ */
+export function frame(element) {
+  const look = getComputedStyle(element);
+  const font = { family: look.fontFamily, size: 13, color: look.color };
+  return {
+    axis: {
+      gridcolor: look.borderTopColor,
+      linecolor: look.borderTopColor,
+      zeroline: false,
+      automargin: true,
+      fixedrange: false,
+    },
+    autosize: true,
+    margin: { l: 56, r: 12, t: 12, b: 48 },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font,
+    hoverlabel: {
+      bgcolor: look.backgroundColor,
+      bordercolor: look.borderTopColor,
+      font,
+      align: "left",
+    },
+    hovermode: "closest",
+    dragmode: "zoom",
+    showlegend: false,
+  };
+}
+
+/**
  * @param {HTMLElement} element the plot, whose colours are the page's
  * @param {object} choices with the metric that is drawn and the one that decides
  * @param {number | null} target the loss that counts as reached
  * @param {number} epochs the budget of a trial
  */
 export function layout(element, choices, target, epochs) {
-  const look = getComputedStyle(element);
-  const axis = {
-    gridcolor: look.borderTopColor,
-    linecolor: look.borderTopColor,
-    zeroline: false,
-    automargin: true,
-    fixedrange: false,
-  };
+  const { axis, ...base } = frame(element);
   const shares = measureOf(choices.metric) === "accuracy";
   const log = choices.ylog === "1" && !shares;
   const epochTicks = choices.x === "epoch" && choices.xlog === "0" && epochs <= 20;
   return {
-    autosize: true,
+    ...base,
     uirevision: [choices.x, choices.xlog, choices.ylog, choices.runs, choices.metric, choices.problem].join(),
-    margin: { l: 56, r: 12, t: 12, b: 48 },
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: look.fontFamily, size: 13, color: look.color },
-    hoverlabel: {
-      bgcolor: look.backgroundColor,
-      bordercolor: look.borderTopColor,
-      font: { family: look.fontFamily, size: 13, color: look.color },
-      align: "left",
-    },
-    hovermode: "closest",
-    dragmode: "zoom",
-    showlegend: false,
     xaxis: {
       ...axis,
       title: { text: X_TITLES[choices.x], standoff: 8, font: { size: 13 } },
@@ -54,7 +67,7 @@ export function layout(element, choices, target, epochs) {
       tickformat: shares ? ".3~%" : "~g",
       nticks: element.clientHeight < 400 ? 3 : 8,
     },
-    ...targetLine(choices, target, look.color),
+    ...targetLine(choices, target, base.font.color),
   };
 }
 

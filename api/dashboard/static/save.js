@@ -19,3 +19,20 @@ export function saveText(name, text, type = "text/csv") {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
+
+/**
+ * Hand the reader what a plot shows, as rows or as a picture.
+ *
+ * @param {"csv" | "svg" | "png"} format
+ * @param {string} what the file's name ends with it
+ * @param {{plot: HTMLElement, rows: object[][], plotly: Promise<object>}} of
+ */
+export async function saveFigure(format, what, { plot, rows, plotly }) {
+  const name = `${document.querySelector("[data-comparison]").dataset.comparison}-${what}`;
+  if (format === "csv") {
+    saveText(`${name}.csv`, csv(rows));
+    return;
+  }
+  const { clientWidth: width, clientHeight: height } = plot;
+  await (await plotly).downloadImage(plot, { format, filename: name, width, height, scale: 2 });
+}

@@ -47,6 +47,11 @@ export class Trials {
     if (!this.#loaded) this.#body.replaceChildren(this.#sentence(words));
   }
 
+  /** Every trial, as far as they are loaded. */
+  all() {
+    return this.#trials;
+  }
+
   /** Searched settings by trial id. */
   points() {
     return new Map(this.#trials.map((trial) => [trial.id, trial.point]));

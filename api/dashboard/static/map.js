@@ -1,0 +1,109 @@
+// What Plotly draws of a search: a mark for each point, its colour the final loss.
+
+import { loss, settings } from "./format.js";
+import { Heat } from "./heat.js";
+import { frame } from "./layout.js";
+
+/** The axis that is no setting. */
+export const LOSS = "*loss";
+
+/**
+ * @param {{points: object[], chosen: object | null, axes: {x: string, y: string}}} shown
+ * @param {HTMLElement} plot whose colours are the page's
+ */
+export function traces({ points, chosen, axes }, plot) {
+  const drawable = points.filter((one) => axes.x in one.point && (axes.y === LOSS || axes.y in one.point));
+  const measured = drawable.filter(came);
+  const lost = axes.y === LOSS ? [] : drawable.filter((one) => !came(one));
+  const heat = new Heat(points.filter(came).map((one) => one.loss));
+  const { color: ink, borderTopColor: line } = getComputedStyle(plot);
+  const ring = { symbol: "circle-open", size: 20, color: ink, line: { width: 2 } };
+  const filled = {
+    size: 12,
+    symbol: measured.map((one) => (one.stopped ? "triangle-down" : "circle")),
+    color: measured.map((one) => heat.colour(one.loss)),
+    line: { width: 1, color: line },
+  };
+  const cross = { symbol: "x-thin", size: 9, color: ink, line: { width: 1.75, color: ink } };
+  return [
+    { ...marks(measured.filter((one) => same(one.point, chosen)), axes), marker: ring },
+    { ...marks(measured, axes), marker: filled },
+    { ...marks(lost, axes), marker: cross },
+  ];
+}
+
+/** Whether a point came to a loss. */
+export function came(one) {
+  return Number.isFinite(one.loss);
+}
+
+function marks(points, axes) {
+  return {
+    type: "scatter",
+    mode: "markers",
+    x: points.map((one) => one.point[axes.x]),
+    y: points.map((one) => (axes.y === LOSS ? one.loss : one.point[axes.y])),
+    text: points.map(words),
+    hovertemplate: "%{text}<extra></extra>",
+  };
+}
+
+function words(one) {
+  const what = came(one) ? `loss ${loss(one.loss)}` : "diverged or failed";
+  const median = one.runs > 1 ? `, the median of ${one.runs} runs` : "";
+  return `${settings(one.point)}<br>${what}${median}${one.stopped ? "<br>stopped early" : ""}`;
+}
+
+function same(point, chosen) {
+  const names = Object.keys(point);
+  return chosen !== null && names.length === Object.keys(chosen).length
+    && names.every((name) => JSON.stringify(point[name]) === JSON.stringify(chosen[name]));
+}
+
+/** The points as rows for a file, the settings by name. */
+export function rows({ points }) {
+  const names = [...new Set(points.flatMap((one) => Object.keys(one.point)))].sort();
+  const header = [...names, "final_loss", "runs", "stopped_early"];
+  return [header, ...points.map((one) => [
+    ...names.map((name) => one.point[name]), came(one) ? one.loss : null, one.runs, one.stopped,
+  ])];
+}
+
+/**
+ * Axes and frame; a setting's axis has the scale that it is searched on.
+ *
+ * @param {{points: object[], axes: {x: string, y: string} | null, space: object}} shown
+ * @param {HTMLElement} plot whose colours are the page's
+ */
+export function look({ points, axes, space }, plot) {
+  const { axis, ...base } = frame(plot);
+  if (!axes) return { ...base, xaxis: { visible: false }, yaxis: { visible: false } };
+  const losses = points.filter(came).map((one) => one.loss);
+  const heat = new Heat(losses);
+  const of = (name) => {
+    const values = name === LOSS ? losses : points.map((one) => one.point[name]).filter((value) => value !== undefined);
+    const type = name === LOSS ? (heat.positive ? "log" : "linear") : space[name];
+    return {
+      ...axis,
+      title: { text: name === LOSS ? "final loss" : name, standoff: 8, font: { size: 13 } },
+      type,
+      tickformat: "~g",
+      ...(type === "log" ? { dtick: spacing(values) } : {}),
+    };
+  };
+  return {
+    ...base,
+    ...heat.key(base.font.color),
+    margin: { ...base.margin, r: 76 },
+    uirevision: `${axes.x} ${axes.y}`,
+    xaxis: of(axes.x),
+    yaxis: of(axes.y),
+  };
+}
+
+/** Ticks of a log axis that do not run into each other: at powers of ten, at 1, 2 and 5, or as plotly likes. */
+function spacing(values) {
+  const magnitudes = Math.log10(Math.max(...values) / Math.min(...values));
+  if (magnitudes > 3) return 1;
+  return magnitudes > 0.7 ? "D2" : undefined;
+}

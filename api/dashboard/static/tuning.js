@@ -1,0 +1,126 @@
+// The map of a search: its points by two of their settings, or by one and the final loss.
+
+import { writeChoices } from "./choices.js";
+import { counted } from "./format.js";
+import { LOSS, came, look, rows, traces } from "./map.js";
+import { CONFIG, NOT_LOADED, loadPlotly } from "./plotly.js";
+import { saveFigure } from "./save.js";
+import { throttled } from "./throttle.js";
+import { triedPoints } from "./tried.js";
+import { write } from "./words.js";
+
+export class TuningMap {
+  #root = document.querySelector("[data-tuning]");
+  #plot = this.#root.querySelector("[data-map-plot]");
+  #choices;
+  #trials;
+  #plotly;
+  #rows = [];
+
+  /** Draw again soon: trials ended, or the theme changed. */
+  refresh = throttled(() => this.#draw(), 300);
+
+  /** @param {{choices: object, plotly: string, trials: () => object[], onChoice: () => void}} of */
+  constructor({ choices, plotly, trials, onChoice }) {
+    this.#choices = choices;
+    this.#trials = trials;
+    this.#plotly = loadPlotly(plotly);
+    this.#root.addEventListener("change", ({ target }) => {
+      if (!target.dataset.map) return;
+      choices[target.dataset.map] = target.value;
+      writeChoices(choices);
+      this.refresh();
+      onChoice();
+    });
+    this.#root.addEventListener("click", ({ target }) => {
+      const format = target.closest("button")?.dataset.save;
+      if (format) saveFigure(format, "tuning", { plot: this.#plot, rows: this.#rows, plotly: this.#plotly });
+    });
+  }
+
+  /** Say why there is no map. */
+  say(words) {
+    const element = this.#root.querySelector("[data-map-words]");
+    write(element, words);
+    element.hidden = words === "";
+  }
+
+  /** The search that is shown: a row of the table below the map. */
+  #search() {
+    const searches = [...this.#root.querySelectorAll("[data-search]")];
+    const of = searches.filter((row) => row.dataset.of === this.#choices.problem);
+    const candidates = of.length ? of : searches.filter((row) => row.dataset.of === searches[0].dataset.of);
+    return candidates.find((row) => row.dataset.search === this.#choices.map) ?? candidates[0];
+  }
+
+  async #draw() {
+    const search = this.#search();
+    const { search: contender, of: problem } = search.dataset;
+    const space = JSON.parse(search.dataset.space);
+    const axes = this.#axes(Object.keys(space));
+    this.#showControls({ map: contender, problem }, Object.keys(space), axes);
+    const tuning = this.#trials().filter(
+      (trial) => trial.kind === "tuning" && trial.contender === contender && trial.problem === problem,
+    );
+    const points = axes ? triedPoints(tuning) : [];
+    const shown = { points, chosen: JSON.parse(search.dataset.chosen), axes, space };
+    this.#rows = axes ? rows(shown) : [];
+    this.#describe(shown, tuning, search);
+    try {
+      const drawn = axes ? traces(shown, this.#plot) : [];
+      await (await this.#plotly).react(this.#plot, drawn, look(shown, this.#plot), CONFIG);
+    } catch {
+      this.say(NOT_LOADED);
+    }
+  }
+
+  /** What is drawn across and up: as chosen, or two settings, or the one and the loss. */
+  #axes(settings) {
+    if (!settings.length) return null;
+    const { mapx, mapy } = this.#choices;
+    const x = settings.includes(mapx) ? mapx : settings.find((name) => name === "lr") ?? settings[0];
+    const others = [...settings.filter((name) => name !== x), LOSS];
+    return { x, y: others.includes(mapy) ? mapy : others[0] };
+  }
+
+  #showControls(chosen, settings, axes) {
+    for (const [name, value] of Object.entries(chosen)) {
+      const select = this.#root.querySelector(`[data-map=${name}]`);
+      if (select) select.value = value;
+    }
+    offer(this.#root.querySelector("[data-map=mapx]"), settings, axes?.x);
+    const others = settings.filter((name) => name !== axes?.x);
+    offer(this.#root.querySelector("[data-map=mapy]"), axes ? [...others, LOSS] : [], axes?.y);
+  }
+
+  #describe({ points, axes }, tuning, search) {
+    const lost = points.filter((one) => !came(one)).length;
+    const parts = [counted(points.length, "point")];
+    if (lost) parts.push(`${lost} diverged or failed (crosses)`);
+    const stopped = points.filter((one) => one.stopped).length;
+    if (stopped) parts.push(`${stopped} stopped early (triangles)`);
+    const near = search.querySelector("[data-near]").textContent;
+    const caption = `${parts.join(", ")}. The ring is the chosen point. Within 10 % of the best loss: ${near}.`;
+    write(this.#root.querySelector("[data-map-caption]"), points.length ? caption : "");
+    this.#plot.dataset.points = String(points.length);
+    this.#plot.setAttribute("aria-label", `Map of the search of ${search.dataset.search}; the table of trials holds the figures`);
+    this.say(points.length ? "" : nothing(axes, tuning));
+  }
+}
+
+function nothing(axes, tuning) {
+  if (!axes) return "This contender searches no setting that is a number.";
+  const live = document.querySelector("[data-comparison]").dataset.live === "true";
+  if (live) return "No tuning trial of this contender has ended yet.";
+  return tuning.length ? "No tuning trial of this contender came to anything." : "No tuning trials were run.";
+}
+
+/** Fill a select with these options, unless it has them already. */
+function offer(select, names, chosen) {
+  const old = [...select.options].map((option) => option.value);
+  if (old.join("\n") !== names.join("\n")) {
+    select.replaceChildren(...names.map((name) => new Option(name === LOSS ? "final loss" : name, name)));
+  }
+  if (chosen) select.value = chosen;
+  select.disabled = names.length < 2;
+}
