@@ -7,6 +7,11 @@ import { frame } from "./layout.js";
 /** The axis that is no setting. */
 export const LOSS = "*loss";
 
+/** An axis as it is called. */
+export function title(axis) {
+  return axis === LOSS ? "final loss" : axis;
+}
+
 /**
  * @param {{points: object[], chosen: object | null, axes: {x: string, y: string}}} shown
  * @param {HTMLElement} plot whose colours are the page's
@@ -85,7 +90,7 @@ export function look({ points, axes, space }, plot) {
     const type = name === LOSS ? (heat.positive ? "log" : "linear") : space[name];
     return {
       ...axis,
-      title: { text: name === LOSS ? "final loss" : name, standoff: 8, font: { size: 13 } },
+      title: { text: title(name), standoff: 8, font: { size: 13 } },
       type,
       tickformat: "~g",
       ...(type === "log" ? { dtick: spacing(values) } : {}),

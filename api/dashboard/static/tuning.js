@@ -2,7 +2,7 @@
 
 import { writeChoices } from "./choices.js";
 import { counted } from "./format.js";
-import { LOSS, came, look, rows, traces } from "./map.js";
+import { LOSS, came, look, rows, title, traces } from "./map.js";
 import { CONFIG, NOT_LOADED, loadPlotly } from "./plotly.js";
 import { saveFigure } from "./save.js";
 import { throttled } from "./throttle.js";
@@ -67,8 +67,10 @@ export class TuningMap {
     this.#rows = axes ? rows(shown) : [];
     this.#describe(shown, tuning, search);
     try {
-      const drawn = axes ? traces(shown, this.#plot) : [];
-      await (await this.#plotly).react(this.#plot, drawn, look(shown, this.#plot), CONFIG);
+      const marks = axes ? traces(shown, this.#plot) : [];
+      await (await this.#plotly).react(this.#plot, marks, look(shown, this.#plot), CONFIG);
+      const drawn = axes ? `, ${title(axes.y)} over ${title(axes.x)}` : "";
+      this.#plot.setAttribute("aria-label", `Map of the search of ${contender}${drawn}; the table of trials holds the figures`);
     } catch {
       this.say(NOT_LOADED);
     }
@@ -103,7 +105,6 @@ export class TuningMap {
     const caption = `${parts.join(", ")}. The ring is the chosen point. Within 10 % of the best loss: ${near}.`;
     write(this.#root.querySelector("[data-map-caption]"), points.length ? caption : "");
     this.#plot.dataset.points = String(points.length);
-    this.#plot.setAttribute("aria-label", `Map of the search of ${search.dataset.search}; the table of trials holds the figures`);
     this.say(points.length ? "" : nothing(axes, tuning));
   }
 }
@@ -119,7 +120,7 @@ function nothing(axes, tuning) {
 function offer(select, names, chosen) {
   const old = [...select.options].map((option) => option.value);
   if (old.join("\n") !== names.join("\n")) {
-    select.replaceChildren(...names.map((name) => new Option(name === LOSS ? "final loss" : name, name)));
+    select.replaceChildren(...names.map((name) => new Option(title(name), name)));
   }
   if (chosen) select.value = chosen;
   select.disabled = names.length < 2;
