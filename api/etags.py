@@ -48,12 +48,19 @@ class TaggedRoute(APIRoute):
                 return response
             tag = await _tag(response.body)
             response.headers.update({**KEPT, "ETag": tag})
-            if not _has(request.headers.get("if-none-match", ""), tag):
+            if not has(request, tag):
                 return response
             headers = {k: v for k, v in response.headers.items() if k not in _OF_A_BODY}
             return Response(status_code=304, headers=headers)  # the reader takes them over
 
         return tagged
+
+
+def has(request: Request, tag: str) -> bool:
+    """Whether the reader still has the answer with this tag; compared weakly (RFC 9110, 13.1.2)."""
+    condition = request.headers.get("if-none-match", "")
+    named = [word.strip().removeprefix("W/") for word in condition.split(",")]
+    return tag.removeprefix("W/") in named or named == ["*"]
 
 
 async def _tag(body: bytes | memoryview) -> str:
@@ -64,9 +71,3 @@ async def _tag(body: bytes | memoryview) -> str:
 def _streams(options: dict[str, Any]) -> bool:
     kind = options.get("response_class")
     return isinstance(kind, type) and issubclass(kind, StreamingResponse)
-
-
-def _has(condition: str, tag: str) -> bool:
-    """Whether a list of tags, compared weakly (RFC 9110, 13.1.2), names this one or any."""
-    named = [word.strip().removeprefix("W/") for word in condition.split(",")]
-    return tag in named or named == ["*"]

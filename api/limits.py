@@ -55,15 +55,21 @@ class Buckets:
         return wait
 
 
+EXPORTS_AT_ONCE = 4
+"""Of one key or session: each keeps a thread busy while it is written."""
+
+
 class Streams:
-    """Counts the streams that each asker has open; the event loop's thread alone asks.
+    """Counts what each asker has open; the event loop's thread alone asks.
 
     Args:
         most: Of one asker; 0 is no limit.
+        what: What it is, in words.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, what: str = "streams of events") -> None:
         self._most = most
+        self._what = what
         self._open: Counter[str] = Counter()
 
     @contextmanager
@@ -75,7 +81,7 @@ class Streams:
         """
         if self._most and self._open[asker] >= self._most:
             raise TooManyRequests(
-                f"{self._most} streams of events are open with this key or session: end one",
+                f"{self._most} {self._what} are open with this key or session: end one",
                 retry_after=STREAM_RETRY_SECONDS,
             )
         self._open[asker] += 1
@@ -94,6 +100,7 @@ class Limits:
     studies: Buckets
     strangers: Buckets
     streams: Streams
+    exports: Streams
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -103,6 +110,7 @@ class Limits:
             studies=Buckets(settings.study_requests),
             strangers=Buckets(settings.stranger_requests),
             streams=Streams(settings.key_streams),
+            exports=Streams(EXPORTS_AT_ONCE, "exports"),
         )
 
     def key(self, key_id: str) -> None:

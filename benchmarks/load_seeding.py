@@ -77,9 +77,9 @@ def seed(url: str, home: Path, *, trials: int, points: int, drivers: int) -> See
         keys = [t.key for one in comparisons for t in unit.trials.of(one)][:trials]
         long_trial = unit.trials.of(comparisons[0])[1]
     each = max(points // len(keys), 1)
-    _write(service, keys, each)
+    write(service, keys, each)
     if long_trial.key in keys:
-        _write(service, [long_trial.key], LONG_CURVE)
+        write(service, [long_trial.key], LONG_CURVE)
     service.close()
     return Seeded(key, tuple(comparisons), long_trial.id, driven)
 
@@ -119,7 +119,7 @@ def curve(epochs: int) -> tuple[MetricPoint, ...]:
     )
 
 
-def _write(service: Service, keys: Sequence[int], epochs: int) -> None:
+def write(service: Service, keys: Sequence[int], epochs: int) -> None:
     """Give each trial a curve, and its row the figures that repeat it."""
     points = curve(epochs)
     last = points[-1]

@@ -34,6 +34,7 @@ from service.usecases.cluster import Cluster
 from service.usecases.comparisons import Comparisons
 from service.usecases.control import Control
 from service.usecases.endings import AttemptLimits
+from service.usecases.exporting import Exports
 from service.usecases.keys import Keys
 from service.usecases.logs import Logs
 from service.usecases.progress import Progress
@@ -69,6 +70,7 @@ class Service:
     studies: Studies
     trials: Trials
     reports: Reports
+    exports: Exports
     templates: Templates
     keys: Keys
     quotas: Quotas
@@ -121,6 +123,7 @@ def assemble(
         studies=Studies(units, catalogue, time, progress, limits, settings.signing_secret()),
         trials=Trials(units),
         reports=Reports(units, catalogue, time, score_results),
+        exports=Exports(units),
         templates=Templates(catalogue),
         keys=Keys(units, time),
         quotas=quotas,

@@ -1,14 +1,17 @@
-"""The command ``report``: the verdict on the terminal, and as files to take away."""
+"""The commands ``report`` and ``export``: the verdict, the trials and the curves as files."""
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from api.client.client import Client
 from api.client.commands import FINISHED, Add, print_json, reason_of
 from api.client.errors import Unreadable
 from api.client.tables import console, print_report
-from service.contracts.forms import ReportForm
+from service.contracts import numbers
+from service.contracts.forms import DataForm, DataTable, ReportForm
 
 _ABOUT = {
     ReportForm.HTML: "write it as one self-contained page",
@@ -21,11 +24,22 @@ _ABOUT = {
 
 
 def add_commands(every: "argparse._SubParsersAction[argparse.ArgumentParser]", add: Add) -> None:
-    """Add the command to those of the client."""
+    """Add the commands to those of the client."""
     report = add(every, "report", show_report, "a comparison's verdict")
     report.add_argument("id", metavar="ID", help="the comparison's id")
     for form, about in _ABOUT.items():
         report.add_argument(f"--{form}", metavar="PATH", help=about)
+    export = add(every, "export", export_data, "a comparison's trials and curves as a file")
+    export.add_argument("id", metavar="ID", help="the comparison's id")
+    export.add_argument(
+        "--format", choices=[form.value for form in DataForm], default="csv", help="default: csv"
+    )
+    export.add_argument(
+        "--table", choices=[one.value for one in DataTable], help="one alone, of csv and parquet"
+    )
+    export.add_argument(
+        "--output", metavar="PATH", help="- for standard output; by default a new file here"
+    )
 
 
 def show_report(client: Client, options: argparse.Namespace) -> int:
@@ -47,6 +61,27 @@ def show_report(client: Client, options: argparse.Namespace) -> int:
     return FINISHED
 
 
+def export_data(client: Client, options: argparse.Namespace) -> int:
+    """Trials and curves in a file, or on standard output."""
+    form = DataForm(options.format)
+    table = None if options.table is None else DataTable(options.table)
+    if options.output == "-":
+        with TemporaryFile() as file:
+            client.files.data(options.id, form, file, table=table)
+            file.seek(0)
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        return FINISHED
+    path = None if options.output is None else Path(options.output)
+    try:
+        path = client.files.save(options.id, form, path, table=table)
+    except OSError as error:
+        raise not_written(path or Path(), error) from error
+    if options.json:
+        return print_json({"file": str(path)})
+    console().print(f"wrote {path} ({numbers.size(path.stat().st_size)})", soft_wrap=True)
+    return FINISHED
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a file.
 
@@ -55,7 +90,11 @@ def write_file(path: Path, content: bytes) -> None:
     """
     try:
         path.write_bytes(content)
-    except FileNotFoundError as error:
-        raise Unreadable(f"cannot write {path}: no such folder") from error
     except OSError as error:
-        raise Unreadable(f"cannot write {path}: {reason_of(error)}") from error
+        raise not_written(path, error) from error
+
+
+def not_written(path: Path, error: OSError) -> Unreadable:
+    """Says that a file cannot be written, and why."""
+    why = "no such folder" if isinstance(error, FileNotFoundError) else reason_of(error)
+    return Unreadable(f"cannot write {path}: {why}")

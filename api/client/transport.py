@@ -1,8 +1,8 @@
 """Requests to the service, repeated while it is away, and what their answers mean."""
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO, TypeVar
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -13,11 +13,14 @@ from service.contracts.problem import Problem
 
 PATIENCE_SECONDS = 5.0
 TIMEOUT_SECONDS = 30.0
+DOWNLOAD_TIMEOUT_SECONDS = 120.0
+"""Between two pieces of a file: the first may want a look at every row."""
 AWAY = frozenset({502, 503, 504})
 TOO_MANY_REQUESTS = 429
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 T = TypeVar("T")
+Ask = Callable[[], httpx.Response]
 Query = Mapping[str, str | int | Sequence[str] | None]
 
 
@@ -72,14 +75,41 @@ class Transport:
             once: Whether it must not be done twice, and so is asked again only where it did not
                 reach the service.
         """
-        given = {name: value for name, value in (query or {}).items() if value is not None}
+        given = _given(query)
+        return self._patiently(
+            lambda: self._http.request(
+                method, path, params=given, content=content, headers=headers
+            ),
+            once=once,
+        )
+
+    def download(self, path: str, to: BinaryIO, query: Query) -> httpx.Response:
+        """A good answer, whose body is written to a file while it comes."""
+
+        def ask() -> httpx.Response:
+            to.seek(0)
+            to.truncate()
+            with self._http.stream(
+                "GET", path, params=_given(query), timeout=DOWNLOAD_TIMEOUT_SECONDS
+            ) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    return answer
+                for piece in answer.iter_bytes():
+                    to.write(piece)
+                return answer
+
+        return self._patiently(ask)
+
+    def _patiently(
+        self, ask: Callable[[], httpx.Response], *, once: bool = False
+    ) -> httpx.Response:
+        """The answer, once it is good; see `request`."""
         deadline = time.monotonic() + self._patience
         pause = 0.1
         while True:
             try:
-                answer = self._http.request(
-                    method, path, params=given, content=content, headers=headers
-                )
+                answer = ask()
                 if wait := _told_to_wait(answer, until=deadline):
                     time.sleep(wait)
                     continue
@@ -97,6 +127,10 @@ class Transport:
                 raise Unreachable(f"{away}; is the service running?")
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
+
+
+def _given(query: Query | None) -> dict[str, str | int | Sequence[str]]:
+    return {name: value for name, value in (query or {}).items() if value is not None}
 
 
 def _told_to_wait(answer: httpx.Response, *, until: float) -> float:

@@ -1,6 +1,7 @@
 """The forms in which a report and its data are taken away, and how their files are called."""
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 _LONGEST_NAME = 60
@@ -42,6 +43,43 @@ class ReportForm(StrEnum):
     def is_text(self) -> bool:
         """Whether it is text in UTF-8."""
         return self is not ReportForm.PDF
+
+
+class DataForm(StrEnum):
+    """A form of a comparison's trials and their curves."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+    TENSORBOARD = "tensorboard"
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether it is made of tables, of which one may be asked for alone."""
+        return self in (DataForm.CSV, DataForm.PARQUET)
+
+
+class DataTable(StrEnum):
+    """A table of a comparison's data."""
+
+    TRIALS = "trials"
+    POINTS = "points"
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """What a file is."""
+
+    suffix: str
+    media_type: str
+
+
+def data_kind(form: DataForm, table: DataTable | None) -> FileKind:
+    """What the file is that has that form: several files come as a zip."""
+    if form is DataForm.JSON or table is not None:
+        ending = form.value if table is None else f"{table}.{form}"
+        return FileKind(ending, _MEDIA_TYPES[form])
+    return FileKind(f"{form}.zip", "application/zip")
 
 
 def file_name(name: str, comparison_id: str, suffix: str) -> str:

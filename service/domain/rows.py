@@ -115,6 +115,10 @@ class TrialRows(Protocol):
         """A comparison's trials by number."""
         ...
 
+    def page(self, comparison_id: str, *, after: int, limit: int) -> tuple[TrialRecord, ...]:
+        """So many of a comparison's trials with a number above that one, by number."""
+        ...
+
     def last_steps(self, comparison_id: str) -> Mapping[str, int]:
         """The last step of every trial that has points, by the trial's id."""
         ...
@@ -166,6 +170,11 @@ class TrialRows(Protocol):
         ...
 
 
+PointColumns = Mapping[str, tuple[float | None, ...]]
+"""The points of a trial by figure, as `MetricPoint` calls them, each in the order of their steps;
+empty where the trial has none."""
+
+
 class PointRows(Protocol):
     """The stored metric points, one for each epoch of each trial."""
 
@@ -179,6 +188,10 @@ class PointRows(Protocol):
 
     def of(self, trial_keys: Collection[int]) -> Mapping[int, tuple[MetricPoint, ...]]:
         """The points of trials by key, in the order of their steps."""
+        ...
+
+    def columns(self, trial_keys: Sequence[int]) -> Mapping[int, PointColumns]:
+        """The same figure by figure, at a fifth of the cost: what exports read."""
         ...
 
     def thinned(

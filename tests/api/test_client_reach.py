@@ -22,6 +22,7 @@ NOT_FOR_PEOPLE = {"drivers", "health", "reference"}
 SAID = """
 preview {file} | list | show {id} | studies {id} | trials {id} | metrics {id} | logs {id}
 report {id} | events {id} | edit {id} --priority 3 | extend {id} --seeds 7
+export {id} --output {data}
 pause {id} --trial 0 | resume {id} --trial 0 | cancel {id} --trial 0
 pause {id} --contender adam | resume {id} --contender adam | cancel {id} --contender adam
 pause {id} | resume {id} | clone {id} | cancel {id} | delete {id}
@@ -51,6 +52,7 @@ def test_every_route_for_people_is_asked_by_a_command_that_prints_json(
     file.write_text(yaml.safe_dump(SPEC))
     known = {
         "file": str(file),
+        "data": str(tmp_path / "data.zip"),
         "id": json.loads(admin.command("submit", str(file), "--json"))["id"],
     }
     for line in SAID.replace("\n", "|").split("|"):

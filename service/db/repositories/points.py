@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Select, and_, delete, func, select
@@ -14,6 +16,7 @@ from service.db.models import LifecycleEvent, Point
 from service.db.repositories.bulk import row, write_points
 from service.db.repositories.thinning import kept_steps, most_kept
 from service.db.repositories.upserts import insert_or
+from service.domain.rows import PointColumns
 
 _FIGURES = tuple(name for name in MetricPoint.model_fields if name in Point.__table__.c)
 _COLUMNS = (Point.trial_key, *(getattr(Point, name) for name in _FIGURES))
@@ -47,6 +50,17 @@ class Points:
         for keys in _some(tuple(trial_keys)):
             self._read(select(*_COLUMNS).where(Point.trial_key.in_(keys)), found)
         return {key: tuple(points) for key, points in found.items()}
+
+    def columns(self, trial_keys: Sequence[int]) -> Mapping[int, PointColumns]:
+        """The same figure by figure, at a fifth of the cost: what exports read."""
+        found: dict[int, PointColumns] = {key: {} for key in trial_keys}
+        for keys in _some(trial_keys):
+            query = select(*_COLUMNS).where(Point.trial_key.in_(keys))
+            rows = self.session.connection().execute(query.order_by(Point.trial_key, Point.step))
+            for key, own in groupby(rows, key=itemgetter(0)):
+                _, *figures = zip(*own, strict=True)
+                found[key] = dict(zip(_FIGURES, figures, strict=True))
+        return found
 
     def thinned(
         self, trial_keys: Collection[int], most: int

@@ -77,6 +77,16 @@ class Trials:
         query = query.execution_options(populate_existing=True)
         return tuple(_record(row) for row in self.session.scalars(query))
 
+    def page(self, comparison_id: str, *, after: int, limit: int) -> tuple[TrialRecord, ...]:
+        """So many of a comparison's trials with a number above that one, by number."""
+        query = (
+            select(Trial)
+            .where(Trial.comparison_id == comparison_id, Trial.number > after)
+            .order_by(Trial.number)
+            .limit(limit)
+        )
+        return tuple(_record(row) for row in self.session.scalars(query))
+
     def last_steps(self, comparison_id: str) -> Mapping[str, int]:
         """The last step of every trial that has points, by the trial's id."""
         query = select(Trial.id, Trial.last_step).where(

@@ -1,0 +1,1 @@
+"""A comparison's trials and curves as files, written piece by piece."""
