@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from service.contracts import numbers
+from service.contracts.profiles import Profiles
 from service.contracts.report import ContenderReport, ProblemReport, Report, TimeTo
 from service.contracts.spec import Outcome
 from service.contracts.views import ComparisonView, StudyView
@@ -33,10 +34,18 @@ def print_report(console: Console, report: Report) -> None:
         console.print(_contenders(problem))
         if problem.beside:
             console.print(_beside(problem))
+        if any(entry.sensitivity for entry in problem.contenders):
+            console.print(_sensitivity(problem))
         if problem.phases:
             console.print(_cost(problem))
         for warning in problem.warnings:
             console.print(f"warning: {warning}", soft_wrap=True)
+    if report.profiles is not None:
+        console.print(Text("Over all problems", style="dim"), soft_wrap=True)
+        if report.profiles.contenders:
+            console.print(_profiles(report.profiles))
+        for note in report.profiles.notes:
+            console.print(f"note: {note}", soft_wrap=True)
     for warning in report.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
 
@@ -62,6 +71,30 @@ def _beside(problem: ProblemReport) -> Table:
     table = plain_table("contender", *(f"{metric.heading} (95 %)" for metric in problem.beside))
     for contender in problem.contenders:
         table.add_row(contender.name, *map(contender.written, problem.beside))
+    return table
+
+
+def _sensitivity(problem: ProblemReport) -> Table:
+    """How many of the points that a search tried came near the best of them."""
+    table = plain_table("contender", "within 10 % of its best loss")
+    for entry in problem.contenders:
+        if entry.sensitivity is not None:
+            table.add_row(entry.name, entry.sensitivity.written)
+    return table
+
+
+def _profiles(profiles: Profiles) -> Table:
+    """The scores of the performance profiles, and each problem's ratios to the best."""
+    table = plain_table("contender", "score (95 %)", "best on", "reached on", *profiles.problems)
+    count = len(profiles.problems)
+    for one in profiles.contenders:
+        table.add_row(
+            one.name,
+            one.written,
+            f"{one.best} of {count}",
+            f"{one.solved} of {count}",
+            *map(one.written_ratio, profiles.problems),
+        )
     return table
 
 

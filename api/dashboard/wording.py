@@ -7,7 +7,7 @@ from service.contracts import numbers
 from service.contracts.metrics import Metric
 from service.contracts.profiles import Profile
 from service.contracts.report import Interval, TimeTo
-from service.contracts.space import Dimension, LogRange, Space, Values
+from service.contracts.space import Dimension, Space, Values, scale_of
 from service.contracts.spec import Outcome
 
 CLIENT = ".venv/bin/python -m api.client"
@@ -64,18 +64,10 @@ def reach(dimension: Dimension) -> str:
     return f"{low}{numbers.DASH}{high}"
 
 
-def axes(space: Space) -> dict[str, str]:
-    """The settings that an axis can have, each a number: their scales, ``log`` or ``linear``."""
+def axes(space: Space) -> dict[str, dict[str, object]]:
+    """The settings that an axis can have, each a number, with their scale and bounds."""
     return {
-        name: "log" if _spreads_over_magnitudes(dimension) else "linear"
+        name: {"scale": scale, "bounds": dimension.bounds}
         for name, dimension in space.items()
-        if dimension.bounds is not None
+        if (scale := scale_of(dimension)) is not None
     }
-
-
-def _spreads_over_magnitudes(dimension: Dimension) -> bool:
-    """Whether it is a log range, or a list of positive numbers of several magnitudes."""
-    if isinstance(dimension, Values):
-        bounds = dimension.bounds
-        return bounds is not None and bounds[0] > 0 and bounds[1] >= 10 * bounds[0]
-    return isinstance(dimension, LogRange)

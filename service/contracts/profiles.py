@@ -40,6 +40,11 @@ class Profile(Contract):
         """On how many problems more than half of its runs came to an outcome."""
         return sum(own is not None for own in self.ratios.values())
 
+    def written_ratio(self, problem: str) -> str:
+        """Its ratio on a problem as people read it: ``1.63×``, or ``missed``."""
+        own = self.ratios[problem]
+        return "missed" if own is None else numbers.times(own)
+
     @property
     def written(self) -> str:
         """The score as people read it: ``0.87 (0.81–0.90)``."""

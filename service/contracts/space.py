@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypeGuard
+from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator
 
@@ -110,6 +110,16 @@ class Values(_Searched):
         if len(numbers) < len(self.values) or len(numbers) < 2:
             return None
         return min(numbers), max(numbers)
+
+
+def scale_of(dimension: "Dimension") -> Literal["log", "linear"] | None:
+    """The scale on which a setting is drawn, a list's by its numbers; None where it has none."""
+    if not isinstance(dimension, Values):
+        return "log" if isinstance(dimension, LogRange) else "linear"
+    if dimension.bounds is None:
+        return None
+    low, high = dimension.bounds
+    return "log" if 0 < 10 * low <= high else "linear"
 
 
 def is_number(value: SettingValue) -> TypeGuard[float]:

@@ -1,35 +1,25 @@
 """The curves of a comparison: as SVG text inside a page, as SVG and PDF files for a paper."""
 
-import re
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO, StringIO
-from typing import Literal
 
-import matplotlib
 import matplotlib.ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from service.contracts import numbers
 from service.contracts.events import MetricPoint
-from service.contracts.forms import ReportForm
 from service.contracts.metrics import Metric
 from service.contracts.report import ProblemReport, Report
 from service.contracts.spec import Outcome
 from service.contracts.states import StudyKind, TrialState
 from service.domain.results import ComparisonResults, TrialResult
 from service.domain.scoring.targets import position
+from service.exports.canvas import PAGES_INK, PAPERS_INK, FigureForm, inline, saved, style
 from service.exports.curves import Curve, band, draw_band, few_ticks
 from service.exports.palette import contender_colours
+from service.exports.profile_figure import profile_panel
 
-FigureForm = Literal[ReportForm.SVG, ReportForm.PDF]
-
-_PAGES_INK = "#010203"
-"""Stands for the page's own text colour, so that figures follow light and dark."""
-_PAPERS_INK = "#000000"
 _LABELS = {
     Outcome.EPOCHS: "epochs",
     Outcome.STEPS: "optimizer steps",
@@ -38,8 +28,6 @@ _LABELS = {
 _PANELS = (Outcome.EPOCHS, Outcome.TRAINING_SECONDS)
 """What a file shows the loss against, from left to right."""
 _ROW_INCHES = (10.0, 4.2)
-_ONE_AT_A_TIME = threading.Lock()
-"""Matplotlib's settings belong to the process; a web server draws from several threads."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +77,16 @@ def loss_figure(
     finals = _finals(results, problem)
     if not finals:
         return None
-    with _style(salt=f"{problem} {axis}", ink=_PAGES_INK):
+    with style(salt=f"{problem} {axis}", ink=PAGES_INK):
         figure = Figure(figsize=(6.4, 4.2), layout="constrained")
         _panel(figure.subplots(), finals, _Axes(axis, metric), colours=colours, target=target)
-        return _inline(figure)
+        return inline(figure)
 
 
 def figure_file(report: Report, results: ComparisonResults, form: FigureForm) -> bytes:
     """The loss against epochs and against training seconds, a row for each problem, as a file.
 
-    The same report gives the same bytes.
+    Below them the performance profiles, where there are any. The same report gives the same bytes.
 
     Args:
         report: The report.
@@ -111,12 +99,17 @@ def figure_file(report: Report, results: ComparisonResults, form: FigureForm) ->
         if (finals := _finals(results, problem.problem))
     ]
     colours = contender_colours({one.label: one.optimizer for one in results.spec.contenders})
-    with _style(salt=report.comparison_id, ink=_PAPERS_INK):
+    profiles = report.profiles if report.profiles and report.profiles.contenders else None
+    with style(salt=report.comparison_id, ink=PAPERS_INK):
         width, height = _ROW_INCHES
-        figure = Figure(figsize=(width, height * max(len(rows), 1)), layout="constrained")
+        bands = max(len(rows), 1) + (profiles is not None)
+        figure = Figure(figsize=(width, height * bands), layout="constrained")
         if not rows:
             figure.text(0.5, 0.5, "no run of the finals has a curve yet", ha="center")
-        parts = figure.subfigures(max(len(rows), 1), 1, squeeze=False)[:, 0]
+        parts = figure.subfigures(bands, 1, squeeze=False)[:, 0]
+        if profiles is not None:
+            profile_panel(parts[-1].subplots(), profiles, colours=colours)
+            parts[-1].suptitle("Performance profiles", fontsize=11)
         for part, (problem, finals) in zip(parts, rows, strict=False):
             left, right = part.subplots(1, 2, sharey=True)
             for plot, axis in zip((left, right), _PANELS, strict=True):
@@ -126,7 +119,7 @@ def figure_file(report: Report, results: ComparisonResults, form: FigureForm) ->
             if legend := right.get_legend():
                 legend.remove()
             part.suptitle(_title(report, problem), fontsize=11, parse_math=False)
-        return _saved(figure, form)
+        return saved(figure, form)
 
 
 def _title(report: Report, problem: ProblemReport) -> str:
@@ -141,29 +134,6 @@ def _finals(results: ComparisonResults, problem: str) -> list[TrialResult]:
         for trial in results.trials
         if trial.kind is StudyKind.FINALS and trial.problem == problem and trial.points
     ]
-
-
-@contextmanager
-def _style(*, salt: str, ink: str) -> Iterator[None]:
-    """The look of every figure, for one at a time."""
-    look = matplotlib.rc_context(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": salt,
-            "pdf.fonttype": 42,
-            "font.family": "sans-serif",
-            "font.size": 11,
-            "text.color": ink,
-            "axes.labelcolor": ink,
-            "axes.edgecolor": ink,
-            "xtick.color": ink,
-            "ytick.color": ink,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-        }
-    )
-    with _ONE_AT_A_TIME, look:
-        yield
 
 
 def _panel(
@@ -228,20 +198,3 @@ def _dress(plot: Axes, axes: _Axes, finals: Sequence[TrialResult], target: float
     plot.grid(visible=True, which="major", color=plot.xaxis.label.get_color(), alpha=0.12)
     if plot.get_legend_handles_labels()[0]:
         plot.legend(frameon=False)
-
-
-def _inline(figure: Figure) -> str:
-    """The figure as an element that names nothing outside the page."""
-    buffer = StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    text = buffer.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    return text.replace(_PAGES_INK, "currentColor")
-
-
-def _saved(figure: Figure, form: FigureForm) -> bytes:
-    """The figure as a file that does not say when it was made."""
-    buffer = BytesIO()
-    undated = {"Date": None} if form is ReportForm.SVG else {"CreationDate": None}
-    figure.savefig(buffer, format=form, facecolor="white", metadata=undated)
-    return buffer.getvalue()

@@ -1,5 +1,6 @@
 """A report as one self-contained page that can be mailed: no script, nothing from outside."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
@@ -15,7 +16,9 @@ from service.contracts.states import StudyKind
 from service.domain.results import ComparisonResults
 from service.exports.figures import loss_figure
 from service.exports.palette import contender_colours
-from service.exports.tables import TitledTable, tables_of
+from service.exports.profile_figure import profile_figure
+from service.exports.search_figure import search_figure
+from service.exports.tables import TitledTable, tables_of, tables_over_problems
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -28,6 +31,7 @@ class _Section:
     contenders: TitledTable
     further: tuple[TitledTable, ...]
     figures: tuple[Markup, ...]
+    maps: tuple[Markup, ...]
     notes: tuple[tuple[str, str], ...]
 
 
@@ -52,6 +56,8 @@ def render_html(report: Report, results: ComparisonResults) -> str:
         report=report,
         colours=colours,
         sections=[_section(problem, results, colours) for problem in report.problems],
+        over_problems=tables_over_problems(report),
+        profiles=_marked_up([profile_figure(report, colours=colours)]),
         notes=_notes(report, results),
     )
 
@@ -75,9 +81,15 @@ def _section(
         report=problem,
         contenders=contenders,
         further=tuple(further),
-        figures=tuple(Markup(figure) for figure in drawn if figure is not None),
+        figures=_marked_up(drawn),
+        maps=_marked_up(search_figure(results, problem, entry) for entry in problem.contenders),
         notes=_problem_notes(problem),
     )
+
+
+def _marked_up(figures: Iterable[str | None]) -> tuple[Markup, ...]:
+    """Those figures that there are, as parts of the page."""
+    return tuple(Markup(figure) for figure in figures if figure is not None)
 
 
 def _problem_notes(problem: ProblemReport) -> tuple[tuple[str, str], ...]:

@@ -1,9 +1,10 @@
 """A report as LaTeX: a table for each table of it, to be put into a paper with ``\\input``."""
 
 import re
+from collections.abc import Iterator
 
 from service.contracts.report import ProblemReport, Report
-from service.exports.tables import Table, TitledTable, tables_of
+from service.exports.tables import Table, TitledTable, tables_of, tables_over_problems
 
 _SYMBOLS = {
     "\\": r"\textbackslash{}",
@@ -54,6 +55,7 @@ def render_latex(report: Report) -> str:
         "% \\usepackage{booktabs}\n% \\usepackage{graphicx}"
     )
     floats = [part for problem in report.problems for part in _problem(problem, report)]
+    floats += _over_problems(report)
     return "\n\n".join((head, *floats)) + "\n"
 
 
@@ -78,6 +80,15 @@ def _problem(problem: ProblemReport, report: Report) -> list[str]:
             for entry in further
         ),
     ]
+
+
+def _over_problems(report: Report) -> Iterator[str]:
+    """The tables of the profiles; the first has what a reader should know of them."""
+    notes = report.profiles.notes if report.profiles else ()
+    for entry in tables_over_problems(report):
+        caption = f"{entry.title}: {report.name}. {entry.note}"
+        yield _float(entry, caption, report.comparison_id, notes=notes)
+        notes = ()
 
 
 def _float(entry: TitledTable, caption: str, label: str, *, notes: tuple[str, ...] = ()) -> str:

@@ -3,7 +3,7 @@
 import re
 
 from service.contracts.report import ProblemReport, Report
-from service.exports.tables import Table, TitledTable, tables_of
+from service.exports.tables import Table, TitledTable, tables_of, tables_over_problems
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|~$#@&]")
 _ESCAPED = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "#": "#<!-- -->", "@": "@<!-- -->"}
@@ -17,6 +17,10 @@ def render_markdown(report: Report) -> str:
     parts = [
         part for problem in report.problems for part in _problem(problem, report, titled=titled)
     ]
+    if report.profiles is not None:
+        parts.append("## Over all problems")
+        parts += _warnings(report.profiles.notes)
+        parts += [_titled(entry) for entry in tables_over_problems(report)]
     parts += _warnings(report.warnings)
     if report.plugins:
         parts.append(f"With the plug-ins {escaped(', '.join(report.plugins))}.")

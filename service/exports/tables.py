@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from service.contracts import numbers
-from service.contracts.report import ContenderReport, PairReport, ProblemReport, TimeTo
+from service.contracts.profiles import Profiles
+from service.contracts.report import ContenderReport, PairReport, ProblemReport, Report, TimeTo
 from service.contracts.spec import Outcome
 
 
@@ -34,10 +35,58 @@ def tables_of(problem: ProblemReport) -> tuple[TitledTable, ...]:
         title = "Also measured at the end of the finals"
         every.append(TitledTable("beside", title, beside_table(problem)))
     every.append(TitledTable("pairs", "Pairs", pairs_table(problem)))
+    near = sensitivity_table(problem)
+    every.append(TitledTable("sensitivity", "Sensitivity to the settings", near, _NEAR_NOTE))
     if problem.phases:
         cost = cost_table(problem)
         every.append(TitledTable("cost", "Cost of the finals", cost, _COST_NOTE))
     return tuple(entry for entry in every if entry.table.rows)
+
+
+def tables_over_problems(report: Report) -> tuple[TitledTable, ...]:
+    """Scores and ratios of the performance profiles; none where there are no profiles."""
+    profiles = report.profiles
+    if profiles is None or not profiles.contenders:
+        return ()
+    return (
+        TitledTable("profiles", "Performance profiles", scores_table(profiles), _SCORE_NOTE),
+        TitledTable("ratios", "Median outcomes over the best", ratios_table(profiles)),
+    )
+
+
+def scores_table(profiles: Profiles) -> Table:
+    """Each contender: the score of its profile, on how many problems it is best, and has any."""
+    count = len(profiles.problems)
+    return Table(
+        header=("contender", "score (95 %)", "best on", "reached on"),
+        rows=tuple(
+            (one.name, one.written, f"{one.best} of {count}", f"{one.solved} of {count}")
+            for one in profiles.contenders
+        ),
+    )
+
+
+def ratios_table(profiles: Profiles) -> Table:
+    """Each problem: every contender's median outcome over the best one."""
+    return Table(
+        header=("problem", *(one.name for one in profiles.contenders)),
+        rows=tuple(
+            (problem, *(one.written_ratio(problem) for one in profiles.contenders))
+            for problem in profiles.problems
+        ),
+    )
+
+
+def sensitivity_table(problem: ProblemReport) -> Table:
+    """Each contender whose search says something: how much of it is nearly as good as the best."""
+    return Table(
+        header=("contender", "within 10 % of its best loss"),
+        rows=tuple(
+            (entry.name, entry.sensitivity.written)
+            for entry in problem.contenders
+            if entry.sensitivity is not None
+        ),
+    )
 
 
 def contenders_table(problem: ProblemReport) -> Table:
@@ -166,6 +215,16 @@ def _outcome_name(problem: ProblemReport) -> str:
 
 
 _IN_SECONDS = frozenset({Outcome.TRAINING_SECONDS, Outcome.FINAL_LOSS})
+_NEAR_NOTE = (
+    "Of the points of its search those whose final loss is at most 10 % above the best one of its "
+    "own; points that diverged are not among them."
+)
+_SCORE_NOTE = (
+    "A profile is the share of the problems on which a contender's median outcome is within a "
+    "factor of the best one; the score is its mean height over factors from 1 to 4: 1 for the best "
+    "on every problem. The interval is one over the seeds; of other problems it says nothing. Each "
+    "profile is held against the best, so two others can change places when a contender leaves."
+)
 _COST_NOTE = (
     "Shares of the training seconds; medians over the runs of what a worker sent in a step and of "
     "the most memory that its process held. Memory includes the rehearsal before the first step "

@@ -4,7 +4,7 @@ import textwrap
 
 from service.contracts import numbers
 from service.contracts.report import ProblemReport, Report
-from service.exports.tables import Table, tables_of
+from service.exports.tables import Table, tables_of, tables_over_problems
 
 _WIDTH = 100
 _MOST_PAIRS = 15
@@ -14,6 +14,7 @@ _MOST_PAIRS = 15
 def render_text(report: Report) -> str:
     """The verdict's sentence first, then the tables and the warnings."""
     parts = [_problem(problem, titled=len(report.problems) > 1) for problem in report.problems]
+    parts += _over_problems(report)
     if report.plugins:
         parts.append(_wrapped(f"with the plug-ins {', '.join(report.plugins)}"))
     if report.warnings:
@@ -45,6 +46,16 @@ def _problem(problem: ProblemReport, *, titled: bool) -> str:
     if problem.warnings:
         parts.append(_warnings(problem.warnings))
     return "\n\n".join(parts)
+
+
+def _over_problems(report: Report) -> list[str]:
+    if report.profiles is None:
+        return []
+    parts = ["Over all problems"]
+    parts += [aligned(entry.table) for entry in tables_over_problems(report)]
+    if report.profiles.notes:
+        parts.append(_warnings(report.profiles.notes))
+    return parts
 
 
 def _with_fewer_pairs(problem: ProblemReport) -> ProblemReport:

@@ -85,30 +85,33 @@ export function look({ points, axes, space }, plot) {
   if (!axes) return { ...base, xaxis: { visible: false }, yaxis: { visible: false } };
   const losses = points.filter(came).map((one) => one.loss);
   const heat = new Heat(losses);
-  const of = (name) => {
-    const values = name === LOSS ? losses : points.map((one) => one.point[name]).filter((value) => value !== undefined);
-    const type = name === LOSS ? (heat.positive ? "log" : "linear") : space[name];
-    return {
-      ...axis,
-      title: { text: title(name), standoff: 8, font: { size: 13 } },
-      type,
-      tickformat: "~g",
-      ...(type === "log" ? { dtick: spacing(values) } : {}),
-    };
-  };
+  const of = (name) => (name === LOSS ? lossAxis(losses, heat) : settingAxis(space[name]));
+  const titled = (name) => ({ ...axis, tickformat: "~g", title: { text: title(name), standoff: 8, font: { size: 13 } } });
   return {
     ...base,
     ...heat.key(base.font.color),
     margin: { ...base.margin, r: 76 },
     uirevision: `${axes.x} ${axes.y}`,
-    xaxis: of(axes.x),
-    yaxis: of(axes.y),
+    xaxis: { ...titled(axes.x), ...of(axes.x) },
+    yaxis: { ...titled(axes.y), ...of(axes.y) },
   };
 }
 
+/** The whole of what is searched, and a little beside it. */
+function settingAxis({ scale, bounds }) {
+  const [low, high] = scale === "log" ? bounds.map(Math.log10) : bounds;
+  const room = 0.04 * (high - low || 1);
+  return { type: scale, range: [low - room, high + room], ...(scale === "log" ? { dtick: spacing(...bounds) } : {}) };
+}
+
+function lossAxis(losses, { positive }) {
+  const spread = { dtick: spacing(Math.min(...losses), Math.max(...losses)) };
+  return positive ? { type: "log", ...spread } : { type: "linear" };
+}
+
 /** Ticks of a log axis that do not run into each other: at powers of ten, at 1, 2 and 5, or as plotly likes. */
-function spacing(values) {
-  const magnitudes = Math.log10(Math.max(...values) / Math.min(...values));
+function spacing(low, high) {
+  const magnitudes = Math.log10(high / low);
   if (magnitudes > 3) return 1;
   return magnitudes > 0.7 ? "D2" : undefined;
 }

@@ -23,7 +23,9 @@ def part(template: str, shown: Example, **updates: object) -> str:
 
 def test_an_axis_takes_a_setting_that_is_a_number_on_the_scale_that_is_searched() -> None:
     scales = {"lr": "log", "momentum": "linear", "memory": "log", "rank": "linear"}
-    assert wording.axes(SPACE) == scales
+    found = wording.axes(SPACE)
+    assert {name: axis["scale"] for name, axis in found.items()} == scales
+    assert found["memory"]["bounds"] == (10, 100)
 
 
 def test_a_search_has_its_space_its_choice_and_what_is_near_its_best() -> None:

@@ -1,7 +1,6 @@
 """Performance profiles over the problems of one comparison."""
 
 import math
-from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -13,49 +12,12 @@ from benchmarks.profile_intervals import coverage
 from service.contracts.catalogue import built_in
 from service.contracts.profiles import Profile, Profiles
 from service.contracts.report import Report
-from service.contracts.spec import ComparisonSpec
 from service.contracts.states import StudyKind, TrialState
-from service.domain.results import ComparisonResults, TrialResult
+from service.domain.results import ComparisonResults
 from service.domain.scoring import score
 from service.domain.scoring.profiles import ratios, scores
 from tests.support.comparisons import NOW, a_spec, a_trial, results
-
-SUITE = ("mnist-5k-autoencoder", "fashion-mnist-mlp", "char-transformer")
-Runs = Mapping[str, Sequence[float]]
-"""Seconds to a training loss of 50, by contender; one entry a seed, infinite for a miss."""
-
-
-def run_of(contender: str, seconds: float, **fields: object) -> TrialResult:
-    """A run whose loss falls from 100 to 50 in its first epoch, or never below 60."""
-    losses, pace = ([100.0, 50.0, 1.0], seconds) if math.isfinite(seconds) else ([100.0, 60.0], 1.0)
-    return a_trial(contender, losses, seconds_an_epoch=pace, **fields)
-
-
-def suite(
-    *problems: Runs, spec: ComparisonSpec | None = None, **fields: object
-) -> ComparisonResults:
-    """Finals of the first so many problems of the suite."""
-    names = SUITE[: len(problems)]
-    spec = spec or a_spec(
-        *problems[0], problems=names, tuning={"trials": 2, "metric": "train_loss"}
-    )
-    searches = [
-        a_trial(name, [100.0, 90.0], kind=StudyKind.TUNING, problem=problem)
-        for problem in names
-        for name in problems[0]
-    ]
-    finals = [
-        run_of(name, seconds, problem=problem, seed=seed, number=100 + seed)
-        for problem, runs in zip(names, problems, strict=True)
-        for name, own in runs.items()
-        for seed, seconds in enumerate(own)
-    ]
-    whole = results(spec, [*searches, *finals])
-    return ComparisonResults(**{**vars_of(whole), **fields})
-
-
-def vars_of(whole: ComparisonResults) -> dict[str, object]:
-    return {name: getattr(whole, name) for name in ComparisonResults.__dataclass_fields__}
+from tests.support.suites import BY_HAND, MISS, SUITE, suite
 
 
 def profiles_of(outcome: ComparisonResults) -> Profiles:
@@ -66,14 +28,6 @@ def profiles_of(outcome: ComparisonResults) -> Profiles:
 
 def of(found: Profiles, name: str) -> Profile:
     return next(one for one in found.contenders if one.name == name)
-
-
-MISS = math.inf
-BY_HAND = suite(
-    {"kbfgs": [1.0] * 3, "adam": [2.0] * 3},
-    {"kbfgs": [6.0] * 3, "adam": [3.0] * 3},
-    {"kbfgs": [5.0] * 3, "adam": [5.0, MISS, MISS]},
-)
 
 
 def test_three_problems_by_hand() -> None:

@@ -8,8 +8,9 @@ import pytest
 from service.contracts.catalogue import built_in
 from service.contracts.forms import ReportForm
 from service.domain.scoring import score
+from service.exports.canvas import FigureForm
 from service.exports.curves import Band, Curve, band
-from service.exports.figures import FigureForm, figure_file
+from service.exports.figures import figure_file
 from service.exports.palette import OPTIMIZER_COLOURS
 from tests.support.comparisons import NOW, PROBLEM, WON, a_spec, results, searched
 
