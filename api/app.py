@@ -20,6 +20,7 @@ from api.limits import Limits
 from api.metrics import Metrics
 from api.routes import (
     access,
+    capsules,
     catalogue,
     cluster,
     comparisons,
@@ -40,6 +41,7 @@ from service.bootstrap import Service
 VERSION = "1"
 RESOURCES = (
     comparisons,
+    capsules,
     managing,
     control,
     results,

@@ -28,7 +28,8 @@ MEBIBYTE = 1 << 20
 LIMIT = MEBIBYTE
 YAML_LIMIT = 64 << 10
 """YAML is read slowly; a larger document can be sent as JSON."""
-EVENTS_LIMIT = 16 * MEBIBYTE
+LARGE_LIMIT = 16 * MEBIBYTE
+"""Of what programs write: events, logs, capsules."""
 LONGEST_SIZE = 18
 """Digits of an announced size that are read; a longer one is too large by those alone."""
 
@@ -65,8 +66,8 @@ class BodyLimit:
 
 
 def _limit(path: str) -> int:
-    large = path.startswith("/v1/studies/") and path.endswith(("/events", "/logs"))
-    return EVENTS_LIMIT if large else LIMIT
+    told = path.startswith("/v1/studies/") and path.endswith(("/events", "/logs"))
+    return LARGE_LIMIT if told or path == "/v1/comparisons:rerun" else LIMIT
 
 
 def _announced(scope: Scope) -> int:
@@ -117,6 +118,16 @@ class Body:
         if not self.content:
             return {}
         self._must_be((JSON, MERGE_PATCH))
+        return _read_json(self.content)
+
+    def json(self) -> object:
+        """The plain values of a JSON body.
+
+        Raises:
+            UnsupportedMediaType: Where it is not JSON.
+            MalformedDocument: Where it cannot be read; says the line and the column.
+        """
+        self._must_be((JSON,))
         return _read_json(self.content)
 
     def _must_be(self, media_types: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from api.errors import MEDIA_TYPE
 from service.contracts.access import KeyRequest
 from service.contracts.base import Contract
+from service.contracts.capsule import Capsule
 from service.contracts.catalogue import built_in
 from service.contracts.documents import read_document
 from service.contracts.edit import Edit
@@ -53,6 +54,7 @@ _PROBLEMS = {
     503: "The database does not answer now; the same may be asked again.",
 }
 _IN_BODIES: tuple[type[Contract], ...] = (
+    Capsule,
     ComparisonSpec,
     Edit,
     EventBatch,

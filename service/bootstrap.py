@@ -30,6 +30,7 @@ from service.domain.ports import Clock, Units
 from service.domain.results import ComparisonResults
 from service.settings import Settings
 from service.usecases.audit import Audit
+from service.usecases.capsules import Capsules
 from service.usecases.cluster import Cluster
 from service.usecases.comparisons import Comparisons
 from service.usecases.control import Control
@@ -71,6 +72,7 @@ class Service:
     trials: Trials
     reports: Reports
     exports: Exports
+    capsules: Capsules
     templates: Templates
     keys: Keys
     quotas: Quotas
@@ -124,6 +126,7 @@ def assemble(
         trials=Trials(units),
         reports=Reports(units, catalogue, time, score_results),
         exports=Exports(units),
+        capsules=Capsules(units, catalogue, time),
         templates=Templates(catalogue),
         keys=Keys(units, time),
         quotas=quotas,

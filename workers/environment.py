@@ -2,18 +2,34 @@
 
 import platform
 import socket
+import sys
 from functools import cache
 from pathlib import Path
 
 import torch
 
+import kbfgs
 from service.contracts.events import Environment
+from workers.revision import own_revision
 
 
 def describe_environment(
-    device: torch.device, threads: int, plugins: tuple[str, ...] = (), *, ranks: int = 1
+    device: torch.device,
+    threads: int,
+    plugins: tuple[str, ...] = (),
+    *,
+    ranks: int = 1,
+    data: tuple[str, ...] = (),
 ) -> Environment:
-    """This machine, the device by its model's name, and the versions in use."""
+    """This machine, the device by its model's name, and the versions in use.
+
+    Args:
+        device: What trains.
+        threads: Of each rank.
+        plugins: Those that bring problem and optimizer.
+        ranks: How many processes train together.
+        data: What the problem is made of.
+    """
     return Environment(
         hostname=socket.gethostname(),
         device=_accelerator(device) if device.type == "cuda" else _processor(),
@@ -22,6 +38,11 @@ def describe_environment(
         threads=threads,
         ranks=ranks,
         plugins=plugins,
+        instructions=torch.backends.cpu.get_cpu_capability(),
+        ray=getattr(sys.modules.get("ray"), "__version__", ""),
+        kbfgs=kbfgs.__version__,
+        revision=own_revision(),
+        data=data,
     )
 
 

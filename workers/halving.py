@@ -1,4 +1,7 @@
-"""Asynchronous successive halving: which trials are not worth their remaining epochs."""
+"""Asynchronous successive halving: which trials are not worth their remaining epochs.
+
+In a rerun it judges nothing: a trial is stopped where it was stopped before.
+"""
 
 import math
 from collections.abc import Collection
@@ -41,6 +44,9 @@ class Halving:
         rungs, epoch = self._rungs, event.point.epoch
         if rungs is None or epoch not in rungs.epochs:
             return None
+        if rungs.stops is not None:
+            as_before = rungs.stops.get(event.trial_id) == epoch
+            return f"stopped after epoch {epoch}, as in the capsule" if as_before else None
         before = self._losses.setdefault(epoch, {})
         if event.trial_id in before:  # it tells its history again
             return None

@@ -111,7 +111,12 @@ class _Chain:
             ended={trial.number for trial in tried if trial.state in ENDED_TRIALS},
         )
         assignment = searching.informed(
-            assignment, study, spec=self._plan.spec, catalogue=self._catalogue, tried=tried
+            assignment,
+            study,
+            spec=self._plan.spec,
+            catalogue=self._catalogue,
+            tried=tried,
+            capsule=self._plan.capsule,
         )
         reporter = JsonlReporter(
             self._events, study_id=assignment.study_id, attempt=assignment.attempt

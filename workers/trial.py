@@ -12,6 +12,7 @@ from service.contracts.states import FailureKind
 from service.contracts.usage import Usage
 from workers.checkpoint import Checkpoint, CheckpointDamaged, CheckpointStore
 from workers.context import Spent, TrialFolder, TrialPlan
+from workers.data.identity import data_of
 from workers.environment import describe_environment, require_cuda
 from workers.failures import classify
 from workers.loop import Cancelled, Diverged, RunSettings, TrainingRun
@@ -274,7 +275,11 @@ class Trial:
             at=at,
             resumed_from_epoch=self._resumed_from,
             environment=describe_environment(
-                self._settings().device, self._plan.threads, self._plugins, ranks=self._ranks.size
+                self._settings().device,
+                self._plan.threads,
+                self._plugins,
+                ranks=self._ranks.size,
+                data=data_of(self._plan.problem),
             ),
         )
 

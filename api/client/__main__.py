@@ -12,6 +12,7 @@ from api.client import (
     completion,
     exporting,
     managing,
+    reproducing,
     results,
     webhooks,
 )
@@ -98,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     _add(every, "workers", commands.workers, "the cluster's machines, what runs and what waits")
     choices.add_commands(every, _add)
     results.add_commands(every, _add)
+    reproducing.add_commands(every, _add)
     webhooks.add_commands(every, _add)
     access.add_commands(every, _add)
     _add(every, "login", commands.login, "a link that signs a browser in, once")
@@ -121,10 +123,13 @@ def _add_submit(every: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     submit = _add(every, "submit", commands.submit, "queue a comparison")
     source = submit.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "file", metavar="FILE", nargs="?", help="YAML or JSON; - for standard input"
+        "file", metavar="FILE", nargs="?", help="YAML or JSON, or a capsule; - for standard input"
     )
     source.add_argument("--template", metavar="NAME", help="a ready comparison in place of a file")
     submit.add_argument("--wait", action="store_true", help="follow it and print the verdict")
+    submit.add_argument(
+        "--threads", metavar="N", type=_total, help="of each rank, in place of a capsule's"
+    )
     submit.add_argument(
         "--idempotency-key",
         metavar="WORD",

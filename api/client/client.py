@@ -90,6 +90,19 @@ class Client:
         answer = self._http.request("POST", "/v1/comparisons", content=content, headers=headers)
         return read(ComparisonView, answer)
 
+    def rerun(
+        self, capsule: str, *, threads: int | None = None, idempotency_key: str | None = None
+    ) -> ComparisonView:
+        """Queue what a capsule, JSON text, holds once more; ``threads`` in place of its own."""
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": idempotency_key or secrets.token_urlsafe(16),
+        }
+        path = "/v1/comparisons:rerun"
+        query = {"threads": threads}
+        answer = self._http.request("POST", path, query=query, content=capsule, headers=headers)
+        return read(ComparisonView, answer)
+
     def preview(self, spec: Spec) -> Preview:
         """What a comparison would run."""
         content, media_type = _body(spec)
@@ -284,6 +297,10 @@ class Client:
         """What changed in a comparison, after that number."""
         query: Query = {"after": after, "limit": limit}
         return self._http.get(tuple[ChangeEvent, ...], f"{_path(comparison_id)}/changes", query)
+
+    def capsule(self, comparison_id: str) -> str:
+        """A comparison that has finished as JSON text that can be run again."""
+        return self._http.request("GET", f"{_path(comparison_id)}/capsule").text
 
     def report(self, comparison_id: str) -> Report:
         """The verdict; interim while runs are missing."""

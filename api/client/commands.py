@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
+from api.client.capsules import is_capsule
 from api.client.client import Client
 from api.client.cluster_table import print_cluster
 from api.client.errors import Unreadable
@@ -31,8 +32,7 @@ INTERRUPTED = 130
 
 def submit(client: Client, options: argparse.Namespace) -> int:
     """Queue a comparison and, if wanted, follow it."""
-    spec = _spec(client, options)
-    view = client.submit(spec, idempotency_key=options.idempotency_key)
+    view = _queued(client, _spec(client, options), options)
     if options.wait:
         told = console(to_stderr=options.json)
         told.print(f"comparison {view.id}: {client.url}/comparisons/{view.id}", soft_wrap=True)
@@ -45,6 +45,16 @@ def submit(client: Client, options: argparse.Namespace) -> int:
         soft_wrap=True,
     )
     return FINISHED
+
+
+def _queued(client: Client, text: str, options: argparse.Namespace) -> ComparisonView:
+    """A spec queued, or a capsule that runs again: it says itself which of the two it is."""
+    word = options.idempotency_key
+    if is_capsule(text):
+        return client.rerun(text, threads=options.threads, idempotency_key=word)
+    if options.threads is not None:
+        raise Unreadable("--threads is for a capsule; a spec has resources.threads")
+    return client.submit(text, idempotency_key=word)
 
 
 def _spec(client: Client, options: argparse.Namespace) -> str:

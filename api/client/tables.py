@@ -46,6 +46,8 @@ def print_report(console: Console, report: Report) -> None:
             console.print(_profiles(report.profiles))
         for note in report.profiles.notes:
             console.print(f"note: {note}", soft_wrap=True)
+    for note in report.notes:
+        console.print(note, soft_wrap=True)
     for warning in report.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
 

@@ -40,19 +40,26 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> None:
     """Print the sentence and the tables, write report.json, report.html and what is asked for.
 
+    A run that is complete has its capsule.json besides.
+
     Raises:
         Refused: Where the folder holds no run or cannot be written.
     """
+    from service.domain.capsules import make_capsule
     from service.domain.scoring import score
     from service.exports.rendering import render_report
     from service.exports.text import render_text
 
     folder: Path = args.folder
     catalogue = installed()
-    results = read_folder(folder, catalogue)
+    plan = _read_plan(folder)
+    results = _replayed(folder, plan, catalogue)
     report = score(results, catalogue, now=datetime.now(UTC))
     for form in dict.fromkeys((*_ALWAYS, *args.forms)):
         _write(folder / f"report.{form.suffix}", render_report(report, form, lambda: results))
+    if results.complete:
+        capsule = make_capsule(results, plan.seeds, catalogue, at=datetime.now(UTC))
+        _write(folder / "capsule.json", capsule.model_dump_json(indent=2).encode())
     sys.stdout.write(render_text(report))
     sys.stdout.write(f"\n{folder / 'report.html'}\n")
 
@@ -70,13 +77,20 @@ def read_folder(folder: Path, catalogue: Catalogue) -> ComparisonResults:
     Raises:
         Refused: Where one of the two is missing or not what it should be.
     """
+    return _replayed(folder, _read_plan(folder), catalogue)
+
+
+def _read_plan(folder: Path) -> Plan:
     path = folder / "plan.json"
     try:
-        plan = Plan.model_validate_json(path.read_bytes())
+        return Plan.model_validate_json(path.read_bytes())
     except OSError as error:
         raise cannot_read(path, error) from error
     except ValidationError as error:
         raise Refused(f"{path} is not a plan: {first_error(error)}") from error
+
+
+def _replayed(folder: Path, plan: Plan, catalogue: Catalogue) -> ComparisonResults:
     path = folder / "events.jsonl"
     try:
         lines = parse_events(path.read_bytes())

@@ -82,6 +82,15 @@ class Environment(Contract):
     ranks: Count = 1
     plugins: tuple[Message, ...] = ()
     """The plug-ins that bring the trial's problem and optimizer, with their versions."""
+    instructions: Message = ""
+    """The instructions of the processor that PyTorch uses, as AVX2; this and what follows is empty
+    where nobody says."""
+    ray: Message = ""
+    kbfgs: Message = ""
+    revision: Message = ""
+    """Of git, of the workers' code; with ``-dirty`` where files were changed since."""
+    data: tuple[Message, ...] = ()
+    """The data set that the problem is made of, with the digest of its files."""
 
 
 def _told_apart(schema: dict[str, Any]) -> None:

@@ -5,15 +5,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service.contracts.base import Contract, SettingValue
+from service.contracts.capsule import Capsule
 from service.contracts.checkpointing import USUAL_CHECKPOINTS, CheckpointSpec
 from service.contracts.metrics import Metric
+from service.contracts.points import Point as Point
+from service.contracts.points import Seeds as Seeds
 from service.contracts.proposals import Proposals, Rungs
 from service.contracts.spec import USUAL_STALL_SECONDS, ComparisonSpec
 from service.contracts.states import StudyKind
 from service.contracts.workers import Workers
-
-Point = dict[str, SettingValue]
-"""The searched settings of one trial, by name."""
 
 
 class PlannedTrial(Contract):
@@ -39,20 +39,6 @@ class PlannedStudy(Contract):
     trials: tuple[PlannedTrial, ...]
 
 
-class Seeds(Contract):
-    """Every seed of a comparison; those of the finals are not used in tuning."""
-
-    tuning: int
-    finals: tuple[int, ...]
-    repeats: tuple[int, ...] = ()
-    """Further seeds of the search, where each point is tried on several."""
-
-    @property
-    def search(self) -> tuple[int, ...]:
-        """The seeds that each point is tried on."""
-        return (self.tuning, *self.repeats)
-
-
 class Plan(Contract):
     """A comparison with its tuning studies; the finals follow from their results."""
 
@@ -60,6 +46,8 @@ class Plan(Contract):
     spec: ComparisonSpec
     seeds: Seeds
     studies: tuple[PlannedStudy, ...]
+    capsule: Capsule | None = None
+    """What it runs again, where it is a rerun; None where its points were drawn."""
 
 
 class TrialAssignment(Contract):

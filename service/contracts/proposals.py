@@ -42,3 +42,6 @@ class Rungs(Contract):
     losses: dict[str, dict[int, float | None]]
     """By trial and rung, of the trials that have gone on from there or ended; None where the loss
     was not finite."""
+    stops: dict[str, int] | None = None
+    """In a rerun, the epochs after which trials are stopped whatever came there; None where they
+    are judged."""

@@ -200,6 +200,28 @@ class ProblemReport(Contract):
         return tuple(phase for phase in Phase if any(cost.phases.get(phase) for cost in costs))
 
 
+class RerunReport(Contract):
+    """How far a comparison that runs a capsule again is what the capsule holds."""
+
+    comparison_id: str
+    """The comparison that the capsule was made of."""
+    capsule: str
+    """The capsule's checksum."""
+    made_at: datetime
+    differences: tuple[str, ...]
+    """What was not the same: ``threads: 1 then, 2 now``."""
+    trials: int
+    """Trials of the capsule that measured something."""
+    compared: int
+    """Of these those that have ended here too, and measured something."""
+    same: int
+    """Of these those whose losses are the same bit for bit after every epoch."""
+    ended_otherwise: int
+    """Of the others those that ended in another way, as by divergence."""
+    largest_difference: float | None
+    """Of the others the largest relative difference between two final losses."""
+
+
 class Report(Contract):
     """The report of a comparison; interim while runs are missing."""
 
@@ -216,4 +238,8 @@ class Report(Contract):
     """Over all problems; None where there is one alone, and in an older report."""
     plugins: tuple[str, ...] = ()
     """The plug-ins that problems and optimizers came from, as the workers had them."""
+    rerun: RerunReport | None = None
+    """Of a comparison that runs a capsule again."""
+    notes: tuple[str, ...] = ()
+    """What the comparison is besides a first run: a rerun, and what it was extended by."""
     warnings: tuple[str, ...]

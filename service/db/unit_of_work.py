@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.db.engine import WRITES
 from service.db.repositories.access import Keys, Requests
+from service.db.repositories.capsules import Capsules
 from service.db.repositories.changes import Changes, Reports
 from service.db.repositories.cluster import ClusterSnapshot
 from service.db.repositories.comparisons import Comparisons
@@ -41,6 +42,7 @@ class SqlUnitOfWork:
         self.deeds = Deeds(session)
         self.requests = Requests(session)
         self.reports = Reports(session)
+        self.capsules = Capsules(session)
         self.logs = Logs(session)
         self.standing = StandingOfAll(session)
         self.cluster = ClusterSnapshot(session)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from service.contracts.plan import Seeds
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import ComparisonState
 from service.contracts.views import ChangeEvent
@@ -97,8 +96,8 @@ class ComparisonRows(Protocol):
         """Write a state that the state table allows."""
         ...
 
-    def set_plan(self, comparison_id: str, spec: ComparisonSpec, seeds: Seeds) -> None:
-        """Write what the comparison is since it was extended."""
+    def set_plan(self, record: ComparisonRecord) -> None:
+        """Write what the comparison is since it was extended: its spec, its seeds and by what."""
         ...
 
     def set_cancelled(self, comparison_id: str, contenders: Sequence[str]) -> None:

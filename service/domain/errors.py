@@ -62,6 +62,13 @@ class InvalidSpec(FieldsRefused):
     title = "The specification is not valid"
 
 
+class InvalidCapsule(FieldsRefused):
+    """The capsule cannot be run again here."""
+
+    code = "invalid_capsule"
+    title = "The capsule cannot be run again"
+
+
 class IdempotencyMismatch(ServiceError):
     """The key was used before, for another request."""
 

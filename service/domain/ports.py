@@ -14,6 +14,7 @@ from service.domain.log_rows import LogRows
 from service.domain.records import Capacity
 from service.domain.retention import RetentionRows
 from service.domain.rows import (
+    CapsuleRows,
     ClusterRows,
     EventRows,
     PointRows,
@@ -90,6 +91,11 @@ class UnitOfWork(Protocol):
     @property
     def reports(self) -> ReportRows:
         """The final reports."""
+        ...
+
+    @property
+    def capsules(self) -> CapsuleRows:
+        """What comparisons run again."""
         ...
 
     @property

@@ -7,6 +7,7 @@ from datetime import datetime
 from service.contracts.access import Role as Role  # where everyone looks for it
 from service.contracts.base import SettingValue
 from service.contracts.events import Environment
+from service.contracts.extension import Extended
 from service.contracts.plan import Point, Seeds
 from service.contracts.spec import ComparisonSpec
 from service.contracts.start import StudyStart
@@ -54,6 +55,8 @@ class ComparisonRecord:
     seeds: Seeds
     cancelled: tuple[str, ...] = ()
     """Contenders that were cancelled: they take no further part."""
+    extensions: tuple[Extended, ...] = ()
+    """What it was extended by, in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A plan and its events, put together to the results that scoring reads."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from service.contracts.catalogue import Catalogue
 from service.contracts.events import (
@@ -50,15 +51,18 @@ def replay(
         for trial in study.trials
     )
     results = ComparisonResults(
-        comparison_id=comparison_id, spec=plan.spec, trials=trials, complete=False
+        comparison_id=comparison_id,
+        spec=plan.spec,
+        trials=trials,
+        complete=False,
+        cancelled=plan.capsule.cancelled if plan.capsule else (),
+        capsule=plan.capsule,
     )
     complete = all(trial.state in ENDED_TRIALS for trial in trials) and all(
         _finals_planned(plan, problem) or not select(results, problem, catalogue)
         for problem in plan.spec.problems
     )
-    return ComparisonResults(
-        comparison_id=comparison_id, spec=plan.spec, trials=trials, complete=complete
-    )
+    return replace(results, complete=complete)
 
 
 def _replayed(

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from service.contracts.capsule import Capsule
 from service.contracts.events import Environment, MetricPoint
+from service.contracts.extension import Extended
 from service.contracts.plan import Point
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import OWN_FAILURES, FailureKind, StudyKind, TrialState
@@ -48,6 +50,10 @@ class ComparisonResults:
     """Contenders that were cancelled: what they measured is shown and decides nothing."""
     decided_before: bool = False
     """Whether it had a verdict once, and was extended since."""
+    capsule: Capsule | None = None
+    """What it runs again, where it is a rerun."""
+    extensions: tuple[Extended, ...] = ()
+    """What it was extended by, in order."""
 
     @property
     def plugins(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from service.contracts.base import SettingValue
+from service.contracts.capsule import Capsule
 from service.contracts.events import Environment, MetricPoint
 from service.contracts.plan import Point
 from service.contracts.report import Report
@@ -241,6 +242,18 @@ class ReportRows(Protocol):
 
     def put(self, report: Report) -> None:
         """Store a final report, in the place of one from before an extension."""
+        ...
+
+
+class CapsuleRows(Protocol):
+    """What comparisons run again."""
+
+    def add(self, comparison_id: str, capsule: Capsule) -> None:
+        """Store what a new comparison runs again."""
+        ...
+
+    def get(self, comparison_id: str) -> Capsule | None:
+        """What a comparison runs again; None where it is no rerun."""
         ...
 
 

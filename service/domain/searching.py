@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from service.contracts.capsule import Capsule
 from service.contracts.catalogue import Catalogue, resolve
 from service.contracts.metrics import Metric
 from service.contracts.plan import PlannedStudy, StudyAssignment
@@ -11,6 +12,7 @@ from service.contracts.spec import ComparisonSpec
 from service.contracts.states import ENDED_TRIALS, StudyKind, TrialState
 from service.contracts.tuning import Search
 from service.domain import draws, ids
+from service.domain.counterparts import stops
 from service.domain.results import TrialResult, counts
 from service.domain.selection import deciding_metric, final_loss
 
@@ -27,6 +29,7 @@ def informed(
     spec: ComparisonSpec,
     catalogue: Catalogue,
     tried: Sequence[TrialResult],
+    capsule: Capsule | None = None,
 ) -> StudyAssignment:
     """The assignment with what a search has to know: its budget, and what its trials came to.
 
@@ -36,9 +39,13 @@ def informed(
         spec: The comparison.
         catalogue: Where the space and the deciding loss are found.
         tried: Its trials with what they measured.
+        capsule: What the comparison runs again: then every point is known, and trials stop where
+            they stopped before, whatever they measure and cost.
     """
     if study.kind is not StudyKind.TUNING:
         return assignment
+    if capsule is not None:
+        return assignment.model_copy(update={"rungs": _as_before(assignment, study, capsule)})
     known: dict[str, object] = {"worker_seconds": spec.tuning.worker_seconds}
     if spec.tuning.worker_seconds is not None:
         known["spent"] = {
@@ -63,6 +70,23 @@ def informed(
             losses=losses,
         )
     return assignment.model_copy(update=known)
+
+
+def _as_before(assignment: StudyAssignment, study: PlannedStudy, capsule: Capsule) -> Rungs | None:
+    """Where the trials of a rerun stop; None where all go to their end."""
+    epochs = {
+        ids.trial_id(assignment.comparison_id, number): epoch
+        for number, epoch in stops(capsule, study).items()
+    }
+    if not epochs:
+        return None
+    return Rungs(
+        epochs=tuple(sorted(set(epochs.values()))),
+        reduction_factor=2,
+        metric=assignment.metric,
+        losses={},
+        stops=epochs,
+    )
 
 
 def searched_space(spec: ComparisonSpec, catalogue: Catalogue, contender: str | None) -> Space:

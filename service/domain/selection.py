@@ -3,7 +3,7 @@
 import json
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from service.contracts.catalogue import Catalogue
@@ -71,8 +71,11 @@ def choose(trials: Sequence[TrialResult], metric: Metric) -> Point | None:
 def select(results: ComparisonResults, problem: str, catalogue: Catalogue) -> dict[str, Point]:
     """Each contender's chosen point on one problem, in the order of the spec.
 
-    A contender of which no trial of the search finished is left out, and a cancelled one.
+    A contender of which no trial of the search finished is left out, and a cancelled one. A rerun
+    chooses nothing: its finals are at the points of its capsule.
     """
+    if results.capsule is not None:
+        return _as_before(results, results.capsule.chosen(problem))
     metric = deciding_metric(results.spec, problem, catalogue)
     chosen: dict[str, Point] = {}
     for contender in results.spec.contenders:
@@ -91,6 +94,11 @@ def select(results: ComparisonResults, problem: str, catalogue: Catalogue) -> di
         if point is not None:
             chosen[contender.label] = point
     return chosen
+
+
+def _as_before(results: ComparisonResults, chosen: Mapping[str, Point]) -> dict[str, Point]:
+    labels = [contender.label for contender in results.spec.contenders]
+    return {name: chosen[name] for name in labels if name in chosen.keys() - results.cancelled}
 
 
 def current(results: ComparisonResults, catalogue: Catalogue) -> ComparisonResults:

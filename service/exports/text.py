@@ -17,6 +17,8 @@ def render_text(report: Report) -> str:
     parts += _over_problems(report)
     if report.plugins:
         parts.append(_wrapped(f"with the plug-ins {', '.join(report.plugins)}"))
+    if report.notes:
+        parts.append("\n".join(_wrapped(note) for note in report.notes))
     if report.warnings:
         parts.append(_warnings(report.warnings))
     return "\n\n".join(parts) + "\n"

@@ -21,6 +21,7 @@ from service.domain.merging import merged
 from service.domain.ordering import NEWEST_FIRST, Order, cursor_at, place_at, settled
 from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import Actor, ComparisonRecord
+from service.domain.rerunning import read_capsule
 from service.domain.rows import RememberedRequest
 from service.usecases.ledger import Ledger
 from service.usecases.queueing import queue_study
@@ -55,7 +56,38 @@ class Comparisons:
         """
         spec = planning.read_spec(document, self.catalogue)
         planned = planning.plan(spec, self.catalogue)
-        request = RememberedRequest(_digest(document), ids.new_comparison_id())
+        return self._queue(planned, document, actor=actor, idempotency_key=idempotency_key)
+
+    def rerun(
+        self,
+        document: object,
+        *,
+        threads: int | None = None,
+        actor: Actor,
+        idempotency_key: str | None = None,
+    ) -> ComparisonView:
+        """Queue what a capsule holds once more: the same points with the same seeds.
+
+        Args:
+            document: The capsule, as parsed from JSON.
+            threads: Of each rank, in place of those that the capsule says.
+            actor: As for `create`.
+            idempotency_key: As for `create`.
+
+        Raises:
+            InvalidCapsule: Where it cannot be run again here.
+            IdempotencyMismatch: Where the key was used for another document.
+            QuotaExceeded: Where the asker's API key has used up what it may.
+        """
+        planned = read_capsule(document, self.catalogue, threads=threads)
+        asked = {"capsule": document, "threads": threads}
+        return self._queue(planned, asked, actor=actor, idempotency_key=idempotency_key)
+
+    def _queue(
+        self, planned: Plan, asked: object, *, actor: Actor, idempotency_key: str | None
+    ) -> ComparisonView:
+        """Store what is planned, unless the same was asked before under the same word."""
+        request = RememberedRequest(_digest(asked), ids.new_comparison_id())
         with self.units.write() as unit:
             if idempotency_key is None or unit.requests.add(
                 actor.key_id, idempotency_key, request, at=self.clock.now()
@@ -195,10 +227,15 @@ class Comparisons:
             verdict=None,
             spec=planned.spec,
             seeds=planned.seeds,
+            cancelled=() if planned.capsule is None else planned.capsule.cancelled,
         )
         unit.comparisons.add(comparison)
+        if planned.capsule is not None:
+            unit.capsules.add(comparison.id, planned.capsule)
         with Ledger(unit, comparison.id, actor=actor.name, clock=self.clock) as ledger:
             ledger.created("comparison", comparison.id, comparison.state)
+            if planned.capsule is not None:
+                ledger.remark(comparison, f"runs {planned.capsule.named} again")
             for study in planned.studies:
                 queue_study(
                     unit, ledger, comparison, study, catalogue=self.catalogue, clock=self.clock

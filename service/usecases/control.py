@@ -100,6 +100,7 @@ class Control:
                 extension,
                 catalogue=self.catalogue,
                 actor=actor.name,
+                clock=self.clock,
             )
         return self._view(comparison_id)
 

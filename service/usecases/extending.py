@@ -7,14 +7,15 @@ choose another point (:mod:`service.usecases.progress`).
 from dataclasses import replace
 
 from service.contracts.catalogue import Catalogue
-from service.contracts.extension import Extension
+from service.contracts.extension import Extended, Extension
 from service.contracts.plan import PlannedStudy
+from service.contracts.spec import ComparisonSpec
 from service.contracts.states import ComparisonState, StudyKind, StudyState, TrialState
 from service.domain import draws
 from service.domain.errors import TransitionRefused
 from service.domain.extending import More, difference, extended, more_of_search
 from service.domain.planning import plan
-from service.domain.ports import UnitOfWork
+from service.domain.ports import Clock, UnitOfWork
 from service.domain.records import ComparisonRecord, StudyRecord
 from service.usecases import endings
 from service.usecases.ledger import Ledger
@@ -34,11 +35,12 @@ def extend(
     *,
     catalogue: Catalogue,
     actor: str,
+    clock: Clock,
 ) -> None:
     """Give a comparison that waits, runs or has finished the extension's totals.
 
     Raises:
-        TransitionRefused: Where it is paused, cancelled or failed.
+        TransitionRefused: Where it is paused, cancelled or failed, or runs a capsule again.
         InvalidSpec: Where a comparison cannot have those totals.
     """
     if comparison.state not in _EXTENSIBLE:
@@ -46,17 +48,39 @@ def extend(
             f"comparison {comparison.id} is {comparison.state}; one that is queued, running or "
             "finished can be extended"
         )
+    if capsule := unit.capsules.get(comparison.id):
+        raise TransitionRefused(
+            f"comparison {comparison.id} runs {capsule.named} again: what it runs is fixed; "
+            "extend a clone of it"
+        )
     spec = extended(comparison.spec, extension, catalogue)
     changed = difference(comparison.spec, spec)
     if not changed:
         return
-    seeds = draws.seeds(spec.seed, spec.seeds, repeats=spec.tuning.repeats)
-    unit.comparisons.set_plan(comparison.id, spec, seeds)
+    mark = Extended(at=clock.now(), by=actor, changed=changed)
+    longer = _longer(unit, comparison, spec, mark)
+    unit.comparisons.set_plan(longer)
     ledger.remark(comparison, f"extended by {actor}: {changed}")
-    _extend_searches(unit, ledger, replace(comparison, spec=spec, seeds=seeds), catalogue)
+    _extend_searches(unit, ledger, longer, catalogue)
     if comparison.state is ComparisonState.FINISHED:
         unit.comparisons.set_verdict(comparison.id, None)
         ledger.comparison(comparison, ComparisonState.RUNNING)
+
+
+def _longer(
+    unit: UnitOfWork, comparison: ComparisonRecord, spec: ComparisonSpec, mark: Extended
+) -> ComparisonRecord:
+    """The comparison as it is once it is extended, with a note of what there was before."""
+    numbers = [trial.number for trial in unit.trials.of(comparison.id)]
+    before = unit.reports.get(comparison.id)
+    targets = {one.problem: one.target.value for one in before.problems} if before else {}
+    noted = mark.model_copy(update={"trials": 1 + max(numbers), "targets": targets})
+    return replace(
+        comparison,
+        spec=spec,
+        seeds=draws.seeds(spec.seed, spec.seeds, repeats=spec.tuning.repeats),
+        extensions=(*comparison.extensions, noted),
+    )
 
 
 def extend_study(

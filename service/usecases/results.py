@@ -46,5 +46,7 @@ def read_results(
         trials=tuple(result(trial) for trial in trials),
         complete=complete,
         cancelled=comparison.cancelled,
+        capsule=unit.capsules.get(comparison.id),
+        extensions=comparison.extensions,
         decided_before=unit.reports.get(comparison.id) is not None,
     )

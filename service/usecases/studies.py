@@ -71,6 +71,7 @@ class Studies:
             assert comparison is not None, "a foreign key holds it"
             trials = unit.trials.of(study.comparison_id, study_id=study_id)
             tried = _tried(unit, comparison, study)
+            capsule = unit.capsules.get(comparison.id)
         planned = PlannedStudy(
             number=study.number,
             kind=study.kind,
@@ -95,7 +96,12 @@ class Studies:
             ended={trial.number for trial in trials if trial.state in _NOT_TO_RUN},
         )
         return informed(
-            assignment, planned, spec=comparison.spec, catalogue=self.catalogue, tried=tried
+            assignment,
+            planned,
+            spec=comparison.spec,
+            catalogue=self.catalogue,
+            tried=tried,
+            capsule=capsule,
         )
 
     def record(self, study_id: str, batch: EventBatch) -> EventReceipt:

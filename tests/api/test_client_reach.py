@@ -16,6 +16,7 @@ from api.client.grammar import Command, commands_of
 from service.domain.records import Role
 from tests.support.api_site import SPEC, Site
 from tests.support.terminal import Terminal, terminal_on
+from tests.support.web_service import WebService
 
 NOT_FOR_PEOPLE = {"drivers", "health", "reference"}
 """Tags of what programs ask: drivers, Prometheus and watchdogs, readers of the reference."""
@@ -27,10 +28,11 @@ pause {id} --trial 0 | resume {id} --trial 0 | cancel {id} --trial 0
 pause {id} --contender adam | resume {id} --contender adam | cancel {id} --contender adam
 pause {id} | resume {id} | clone {id} | cancel {id} | delete {id}
 problems | optimizers | templates | workers | me | audit | login
+capsule {finished} --output {capsule} | submit {capsule}
 webhooks add https://hook.example/ | webhooks list | webhooks remove {webhook}
 keys create ci | keys list | keys revoke {key}
 """
-"""A session at the command line, which needs no driver."""
+"""A session at the command line; what has finished was played before."""
 
 
 @pytest.fixture
@@ -39,6 +41,16 @@ def admin(
 ) -> Iterator[Terminal]:
     with terminal_on(site, Role.ADMIN, output=capsys, patch=monkeypatch) as opened:
         yield opened
+
+
+def finished(web: WebService) -> str:
+    """The id of a comparison that a played driver has run to its end."""
+    comparison_id = web.submit(contenders=[{"optimizer": "adam"}], tuning={"trials": 1}, seeds=1)
+    while driver := web.next_study():
+        for trial in driver.assignment.trials:
+            driver.run(trial)
+        driver.end()
+    return comparison_id
 
 
 def leaves() -> list[Command]:
@@ -53,6 +65,8 @@ def test_every_route_for_people_is_asked_by_a_command_that_prints_json(
     known = {
         "file": str(file),
         "data": str(tmp_path / "data.zip"),
+        "capsule": str(tmp_path / "capsule.json"),
+        "finished": finished(admin.web()),
         "id": json.loads(admin.command("submit", str(file), "--json"))["id"],
     }
     for line in SAID.replace("\n", "|").split("|"):

@@ -288,6 +288,21 @@ def test_an_announced_size_is_refused_before_it_arrives(
     assert answer.status_code == 413
 
 
+CAPSULES = {
+    "another version": {"kind": "capsule", "schema_version": 2},
+    "300,000 trials": {"kind": "capsule", "trials": [{}] * 300_000},
+    "20,000 seeds": {"kind": "capsule", "seeds": {"tuning": 1, "finals": [HUGE] * 20_000}},
+    "a checksum of another": {"kind": "capsule", "checksum": "0" * 64, SCRIPT: 1},
+    "a list": [],
+}
+
+
+@pytest.mark.parametrize("capsule", CAPSULES.values(), ids=CAPSULES)
+def test_a_hostile_capsule_is_refused_by_its_fields(quiet_site: Site, capsule: object) -> None:
+    answer = quiet_site.asker().post("/v1/comparisons:rerun", content=json.dumps(capsule))
+    assert harmless(answer, quiet_site).status_code in (400, 422)
+
+
 def test_50_megabytes_in_pieces_are_read_to_the_limit_alone(quiet_site: Site) -> None:
     read = 0
 

@@ -272,6 +272,19 @@ class ControlPlane:
         return [study.state.value for study in self.service.comparisons.studies(comparison_id)]
 
 
+def run_to_the_end(plane: ControlPlane, comparison_id: str) -> list[str]:
+    """The trials that were assigned on the way, in their order."""
+    assigned: list[str] = []
+    for _ in range(20):
+        plane.tick()
+        if plane.service.comparisons.get(comparison_id).ended_at is not None:
+            return assigned
+        driver = plane.driver()
+        assigned += [trial.trial_id.rsplit("-", 1)[1] for trial in driver.assignment.trials]
+        driver.run()
+    raise AssertionError("it does not end")
+
+
 def control_plane(engine: Engine, folder: Path, catalogue: Catalogue | None = None) -> ControlPlane:
     """A service on the engine's database, which has the newest schema."""
     clock = HeldClock()

@@ -85,6 +85,17 @@ class Library:
         key = self._key(dataset, dataset.files(self.places.data))
         return self._cache.open(key, dataset.layout)
 
+    def identity(self, name: str) -> str:
+        """A data set by what it is read from: ``name version sha256:digits``.
+
+        Raises:
+            UnknownDataSet: Where there is no such data set.
+            DataMissing: Where its files are not there or not what they should be.
+        """
+        dataset = self.dataset(name)
+        digits = self._digest(dataset, dataset.files(self.places.data))
+        return f"{name} {dataset.version} sha256:{digits}"
+
     def fetch(self, name: str) -> int:
         """Fetch the files of a data set that are missing.
 
@@ -134,6 +145,10 @@ class Library:
 
     def _key(self, dataset: DataSet, files: Sequence[Path]) -> str:
         """Name, version and the digest of the files, which are checked on the way."""
+        return f"{dataset.name}-{dataset.version}-{self._digest(dataset, files)[:16]}"
+
+    def _digest(self, dataset: DataSet, files: Sequence[Path]) -> str:
+        """SHA-256 over the checksums of the files, once each is what it must be."""
         digest = hashlib.sha256()
         expected = [source.expected(self.places.data) for source in dataset.sources]
         for path, want in zip(files, expected or [None] * len(files), strict=True):
@@ -143,4 +158,4 @@ class Library:
                     f"{path} is damaged or another file: it has {found}, not {want}. Remove it."
                 )
             digest.update(str(found).encode())
-        return f"{dataset.name}-{dataset.version}-{digest.hexdigest()[:16]}"
+        return digest.hexdigest()

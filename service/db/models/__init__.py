@@ -9,6 +9,7 @@ from service.db.models.comparisons import (
     ComparisonTag,
     DeletedComparison,
     FinalReport,
+    RerunCapsule,
 )
 from service.db.models.leases import Lease
 from service.db.models.logs import LogChunk
@@ -33,6 +34,7 @@ __all__ = [
     "LoginToken",
     "Point",
     "Request",
+    "RerunCapsule",
     "Session",
     "Study",
     "Trial",

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.db.models.base import Base
+from service.db.models.base import Base, Json
 
 BY_PEOPLE = text("actor NOT IN ('dispatcher', 'driver', 'service')")
 """In these very words, for an index is used where the query repeats its condition."""
@@ -34,6 +34,7 @@ class Comparison(Base):
     cancelled: Mapped[list[str]] = mapped_column(server_default="[]")
     priority: Mapped[int] = mapped_column(server_default="0")
     at_once: Mapped[int | None]
+    extensions: Mapped[list[dict[str, Any]]] = mapped_column(Json, server_default="[]")
 
     __table_args__ = (
         Index(None, "owner_key", "state"),
@@ -98,4 +99,15 @@ class FinalReport(Base):
         String(16), ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True
     )
     created_at: Mapped[datetime]
+    body: Mapped[dict[str, Any]]
+
+
+class RerunCapsule(Base):
+    """What a comparison runs again; comparisons whose points were drawn have none."""
+
+    __tablename__ = "capsules"
+
+    comparison_id: Mapped[str] = mapped_column(
+        String(16), ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True
+    )
     body: Mapped[dict[str, Any]]

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from service.contracts.extension import Extended
 from service.contracts.plan import Seeds
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import ENDED_COMPARISONS, ComparisonState
@@ -140,13 +141,14 @@ class Comparisons:
         values["ended_at"] = at if state in ENDED_COMPARISONS else None
         self._update(comparison_id, values)
 
-    def set_plan(self, comparison_id: str, spec: ComparisonSpec, seeds: Seeds) -> None:
+    def set_plan(self, record: ComparisonRecord) -> None:
         """Write what the comparison is since it was extended."""
         values: dict[str, object] = {
-            "spec": spec.model_dump(mode="json"),
-            "seeds": seeds.model_dump(mode="json"),
+            "spec": record.spec.model_dump(mode="json"),
+            "seeds": record.seeds.model_dump(mode="json"),
+            "extensions": [one.model_dump(mode="json") for one in record.extensions],
         }
-        self._update(comparison_id, values)
+        self._update(record.id, values)
 
     def set_cancelled(self, comparison_id: str, contenders: Sequence[str]) -> None:
         """Write which contenders were cancelled."""
@@ -231,4 +233,5 @@ def _record(row: Comparison) -> ComparisonRecord:
         spec=ComparisonSpec.model_validate(row.spec),
         seeds=Seeds.model_validate(row.seeds),
         cancelled=tuple(row.cancelled),
+        extensions=tuple(map(Extended.model_validate, row.extensions)),
     )

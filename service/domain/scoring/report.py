@@ -22,8 +22,10 @@ from service.domain.results import ComparisonResults, own_failure, trials_of
 from service.domain.scoring import intervals
 from service.domain.scoring.contenders import contender_report
 from service.domain.scoring.findings import Findings, leader_of, titles
+from service.domain.scoring.history import notes
 from service.domain.scoring.pairs import Pair, compare, ratio
 from service.domain.scoring.profiles import profiles
+from service.domain.scoring.reruns import rerun_report
 from service.domain.scoring.runs import Run, counted_runs
 from service.domain.scoring.sentence import sentence
 from service.domain.scoring.targets import MARGIN, moved, relative_target
@@ -45,6 +47,8 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
     results = current(results, catalogue)
     spec = results.spec
     found = [_findings(results, catalogue, problem) for problem in spec.problems]
+    problems = tuple(_problem_report(results, catalogue, findings) for findings in found)
+    rerun = rerun_report(results.capsule, results, catalogue) if results.capsule else None
     return Report(
         comparison_id=results.comparison_id,
         name=spec.name,
@@ -52,9 +56,11 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
         generated_at=now,
         seeds=spec.seeds,
         minimum_seeds=minimum_seeds(len(spec.contenders)),
-        problems=tuple(_problem_report(results, catalogue, findings) for findings in found),
+        problems=problems,
         profiles=profiles(found, seed=draws.derived(spec.seed, "profiles", 0)),
         plugins=results.plugins,
+        rerun=rerun,
+        notes=notes(results, problems, rerun),
         warnings=tuple(_warnings(results)),
     )
 

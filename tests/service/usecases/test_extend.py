@@ -8,25 +8,12 @@ from service.contracts.extension import Extension
 from service.contracts.states import ComparisonState, StudyKind, TrialState
 from service.domain.errors import Forbidden, InvalidSpec, TransitionRefused
 from service.domain.records import Actor, Role
-from tests.support.control_plane import PERSON, ControlPlane
+from tests.support.control_plane import PERSON, ControlPlane, run_to_the_end
 
 
 def extend(plane: ControlPlane, comparison_id: str, **totals: int) -> ComparisonState:
     extension = Extension.model_validate(totals)
     return plane.service.control.extend(comparison_id, extension, actor=PERSON).state
-
-
-def run_to_the_end(plane: ControlPlane, comparison_id: str) -> list[str]:
-    """The trials that were assigned on the way, in their order."""
-    assigned: list[str] = []
-    for _ in range(20):
-        plane.tick()
-        if plane.service.comparisons.get(comparison_id).ended_at is not None:
-            return assigned
-        driver = plane.driver()
-        assigned += [trial.trial_id.rsplit("-", 1)[1] for trial in driver.assignment.trials]
-        driver.run()
-    raise AssertionError("it does not end")
 
 
 def shapes(plane: ControlPlane, comparison_id: str) -> Counter[tuple[str, str]]:

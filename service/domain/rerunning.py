@@ -1,0 +1,162 @@
+"""From a capsule to a plan that runs the same points with the same seeds."""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import ValidationError
+
+from service.contracts.capsule import Capsule, CapsuleTrial, checksum_of
+from service.contracts.catalogue import Catalogue, Contender, resolve
+from service.contracts.errors import WHOLE, FieldError, SpecRefused, from_validation
+from service.contracts.plan import Plan, PlannedStudy, PlannedTrial
+from service.contracts.space import refusal
+from service.contracts.spec import ComparisonSpec
+from service.contracts.states import StudyKind, TrialState
+from service.domain.capsules import batch_sizes
+from service.domain.counterparts import grouped
+from service.domain.errors import InvalidCapsule
+
+
+def read_capsule(document: object, catalogue: Catalogue, *, threads: int | None = None) -> Plan:
+    """The plan that runs a capsule again: its searches; the finals follow at the same points.
+
+    Args:
+        document: A parsed JSON document.
+        catalogue: What is installed here.
+        threads: Of each rank, in place of those that the capsule says; CPUs grow with them.
+
+    Raises:
+        InvalidCapsule: With every field that is wrong.
+    """
+    if not isinstance(document, Mapping):
+        raise InvalidCapsule((FieldError(field=WHOLE, message="must be a mapping"),))
+    try:
+        capsule = Capsule.model_validate(document)
+    except ValidationError as error:
+        raise InvalidCapsule(from_validation(error, document, Capsule)) from error
+    if capsule.checksum != checksum_of(document):
+        message = "is not that of what the capsule holds: it was changed since it was made"
+        raise InvalidCapsule((FieldError(field="checksum", message=message),))
+    _check(capsule, catalogue)
+    spec = capsule.spec if threads is None else _on_threads(capsule.spec, threads)
+    return Plan(spec=spec, seeds=capsule.seeds, studies=tuple(_searches(capsule)), capsule=capsule)
+
+
+def _on_threads(spec: ComparisonSpec, threads: int) -> ComparisonSpec:
+    resources = spec.resources
+    changed = {"threads": threads, "cpus": max(resources.cpus, threads)}
+    return spec.model_copy(update={"resources": resources.model_copy(update=changed)})
+
+
+def _searches(capsule: Capsule) -> Iterator[PlannedStudy]:
+    """The searches of the contenders that took part, with the trials that began."""
+    first, trials_of = 0, grouped(capsule)
+    labels = [one.label for one in capsule.spec.contenders if one.label not in capsule.cancelled]
+    pairs = [(problem, label) for problem in capsule.spec.problems for label in labels]
+    for number, (problem, contender) in enumerate(pairs):
+        ran = filter(_began, trials_of[problem, StudyKind.TUNING, contender])
+        trials = tuple(
+            PlannedTrial(number=index, contender=contender, point=trial.point, seed=trial.seed)
+            for index, trial in enumerate(ran, start=first)
+        )
+        first += len(trials)
+        yield PlannedStudy(
+            number=number,
+            kind=StudyKind.TUNING,
+            problem=problem,
+            contender=contender,
+            trials=trials,
+        )
+
+
+def _began(trial: CapsuleTrial) -> bool:
+    """Whether a trial is run again: not where its search had spent its budget before it began."""
+    return trial.state is not TrialState.STOPPED or trial.losses is not None
+
+
+def _check(capsule: Capsule, catalogue: Catalogue) -> None:
+    """Hold a capsule against its own spec and against what is installed.
+
+    Raises:
+        InvalidCapsule: With every field that is wrong.
+    """
+    try:
+        contenders = resolve(capsule.spec, catalogue)
+    except SpecRefused as error:
+        found = [one.model_copy(update={"field": f"spec.{one.field}"}) for one in error.errors]
+        raise InvalidCapsule(found) from error
+    named = {contender.name: contender for contender in contenders}
+    errors = [
+        *_seed_errors(capsule),
+        *_batch_errors(capsule, catalogue),
+        *_trial_errors(capsule, named),
+    ]
+    if not errors:
+        errors = [*_study_errors(capsule, named)]
+    if errors:
+        raise InvalidCapsule(errors)
+
+
+def _seed_errors(capsule: Capsule) -> Iterator[FieldError]:
+    spec, seeds = capsule.spec, capsule.seeds
+    for field, found, wanted in (
+        ("seeds.finals", len(seeds.finals), spec.seeds),
+        ("seeds.repeats", len(seeds.repeats), spec.tuning.repeats - 1),
+    ):
+        if found != wanted:
+            yield FieldError(field=field, message=f"must be {wanted} seeds, as the spec says")
+    every = (*seeds.search, *seeds.finals)
+    if len(set(every)) < len(every):
+        yield FieldError(field="seeds", message="each may stand there once")
+
+
+def _batch_errors(capsule: Capsule, catalogue: Catalogue) -> Iterator[FieldError]:
+    for name, here in batch_sizes(capsule.spec, catalogue).items():
+        told = capsule.batch_sizes.get(name)
+        if told != here:
+            yield FieldError(
+                field=f"batch_sizes.{name}",
+                message=f"mini-batches of {name} have {here} rows here, not {told}",
+            )
+
+
+def _trial_errors(capsule: Capsule, contenders: Mapping[str, Contender]) -> Iterator[FieldError]:
+    """Trials that are none of the spec, and points that lie outside of their space."""
+    places, problems = len(capsule.environments), capsule.spec.problems
+    seeds = {
+        StudyKind.TUNING: frozenset(capsule.seeds.search),
+        StudyKind.FINALS: frozenset(capsule.seeds.finals),
+    }
+    for index, trial in enumerate(capsule.trials):
+        where = f"trials[{index}]"
+        contender = contenders.get(trial.contender)
+        if trial.problem not in problems:
+            yield FieldError(field=f"{where}.problem", message="is none of the spec's problems")
+        if trial.seed not in seeds[trial.kind]:
+            yield FieldError(field=f"{where}.seed", message=f"is none of the {trial.kind} seeds")
+        if trial.environment is not None and trial.environment >= places:
+            yield FieldError(field=f"{where}.environment", message=f"there are {places}")
+        if contender is None:
+            yield FieldError(field=f"{where}.contender", message="is none of the spec's contenders")
+        elif reason := refusal(contender.space, trial.point):
+            yield FieldError(field=f"{where}.point", message=f"is not searched: {reason}")
+
+
+def _study_errors(capsule: Capsule, contenders: Mapping[str, Contender]) -> Iterator[FieldError]:
+    """Searches that lack every trial or have too many, and finals at more than one point."""
+    trials_of, tuning = grouped(capsule), capsule.spec.tuning
+    for problem in capsule.spec.problems:
+        for name, contender in contenders.items():
+            if name in capsule.cancelled:
+                continue
+            most = tuning.points(contender.space) * tuning.repeats
+            found = len(trials_of[problem, StudyKind.TUNING, name])
+            if not 1 <= found <= most:
+                message = f"the search of {name} on {problem} has {found}, not 1 to {most}"
+                yield FieldError(field="trials", message=message)
+            finals = trials_of[problem, StudyKind.FINALS, name]
+            if len({trial.seed for trial in finals}) < len(finals):
+                message = f"the finals of {name} on {problem} have a seed twice"
+                yield FieldError(field="trials", message=message)
+            if any(trial.point != finals[0].point for trial in finals):
+                message = f"the finals of {name} on {problem} are not all at one point"
+                yield FieldError(field="trials", message=message)

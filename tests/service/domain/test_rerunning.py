@@ -1,0 +1,205 @@
+"""A capsule is made of results and becomes a plan of the same runs, or is refused by its field."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.contracts.capsule import Capsule, checksum_of
+from service.contracts.catalogue import built_in, resolve
+from service.contracts.plan import PlannedStudy
+from service.contracts.spec import ComparisonSpec
+from service.contracts.states import StudyKind, TrialState
+from service.contracts.tuning import Search
+from service.domain import planning
+from service.domain.capsules import make_capsule
+from service.domain.errors import InvalidCapsule
+from service.domain.rerunning import read_capsule
+from service.domain.results import ComparisonResults, TrialResult
+from service.domain.searching import informed
+from service.domain.selection import select
+from tests.support.comparisons import NOW, a_spec, a_trial, results
+
+LOSSES = [100.0, 90.0, 80.0, 70.0, 60.0, 50.0]
+TPE = {"search": "tpe", "trials": 3}
+ASHA = {"trials": 4, "asha": {"grace_epochs": 2}}
+
+
+def ran(spec: ComparisonSpec) -> ComparisonResults:
+    """Every trial that the spec plans, run to its end; a search that learns proposes rising lr."""
+    planned = planning.plan(spec, built_in())
+    learns = spec.tuning.search is Search.TPE
+    trials = [
+        a_trial(
+            trial.contender,
+            [loss + trial.number for loss in LOSSES],
+            number=trial.number,
+            kind=study.kind,
+            seed=trial.seed,
+            point={"lr": 1e-3 * (1 + place), "eps": 1e-8} if learns else trial.point,
+        )
+        for study in planned.studies
+        for place, trial in enumerate(study.trials)
+    ]
+    searched = results(spec, trials)
+    finals = planning.plan_finals(
+        spec,
+        spec.problems[0],
+        select(searched, spec.problems[0], built_in()),
+        planned.seeds,
+        study_number=len(planned.studies),
+        first_trial_number=len(trials),
+    )
+    run = [
+        a_trial(one.contender, LOSSES, number=one.number, seed=one.seed, point=one.point)
+        for one in finals.trials
+    ]
+    return replace(searched, trials=(*trials, *run))
+
+
+def document(found: ComparisonResults) -> dict[str, Any]:
+    """Their capsule, as a client has it: through JSON."""
+    seeds = planning.plan(found.spec, built_in()).seeds
+    capsule = make_capsule(found, seeds, built_in(), at=NOW)
+    parsed: dict[str, Any] = json.loads(capsule.model_dump_json())
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def usual() -> dict[str, Any]:
+    return document(ran(a_spec()))
+
+
+def searches(spec: ComparisonSpec) -> tuple[PlannedStudy, ...]:
+    return planning.plan(spec, built_in()).studies
+
+
+def test_the_plan_of_a_capsule_is_the_plan_that_it_was_made_of(usual: dict[str, Any]) -> None:
+    plan = read_capsule(usual, built_in())
+    assert plan.studies == searches(a_spec())
+    assert plan.seeds == planning.plan(a_spec(), built_in()).seeds
+    assert resolve(plan.spec, built_in()) == resolve(a_spec(), built_in())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"schedule": "cosine"},
+        {"tuning": {"search": "random", "trials": 3, "repeats": 2}},
+        {"contenders": [{"optimizer": "adam", "space": {}, "settings": {"schedule": "cosine"}}]},
+        {"contenders": [{"optimizer": "adam", "space": {"lr": {"values": [0.1, 0.2]}}}]
+         , "tuning": {"search": "grid"}},
+    ],
+)  # fmt: skip
+def test_what_is_spelled_out_runs_as_before(fields: dict[str, Any]) -> None:
+    spec = a_spec("adam", **fields)
+    plan = read_capsule(document(ran(spec)), built_in())
+    assert plan.studies == searches(spec)
+    assert resolve(plan.spec, built_in()) == resolve(spec, built_in())
+
+
+def test_a_search_that_learns_runs_again_as_the_list_that_it_proposed() -> None:
+    found = ran(a_spec("adam", tuning=TPE))
+    (study,) = read_capsule(document(found), built_in()).studies
+    assert [trial.point["lr"] for trial in study.trials] == pytest.approx([1e-3, 2e-3, 3e-3])
+
+
+def stopped(found: ComparisonResults, number: int, epochs: int | None) -> ComparisonResults:
+    """The results with one trial that its search stopped; with None before it began."""
+
+    def changed(trial: TrialResult) -> TrialResult:
+        if trial.number != number:
+            return trial
+        kept = () if epochs is None else trial.points[: epochs + 1]
+        return replace(trial, state=TrialState.STOPPED, points=kept)
+
+    return replace(found, trials=tuple(map(changed, found.trials)))
+
+
+def test_what_asha_stopped_is_stopped_there_and_what_never_began_is_left_out() -> None:
+    found = stopped(stopped(ran(a_spec("adam", tuning=ASHA)), 1, 2), 3, None)
+    plan = read_capsule(document(found), built_in())
+    (study,) = plan.studies
+    assert [trial.number for trial in study.trials] == [0, 1, 2]
+    assignment = planning.study_assignment(
+        plan.spec, built_in(), study, comparison_id="again", attempt=1
+    )
+    told = informed(
+        assignment, study, spec=plan.spec, catalogue=built_in(), tried=(), capsule=plan.capsule
+    )
+    assert told.rungs is not None
+    assert (told.rungs.stops, told.rungs.epochs) == ({"again-t1": 2}, (2,))
+    assert (told.proposals, told.worker_seconds) == (None, None)
+
+
+def test_defaults_that_have_moved_since_change_nothing(usual: dict[str, Any]) -> None:
+    """Adam's betas are 0.9 and 0.999 today; the settings stand in the capsule itself."""
+    spec = Capsule.model_validate(usual).spec
+    assert spec.contenders[1].settings["betas"] == (0.9, 0.999)
+    assert spec.contenders[1].space == resolve(a_spec(), built_in())[1].space
+
+
+def changed(capsule: dict[str, Any], path: str, value: object) -> dict[str, Any]:
+    """The capsule with another value at a path as ``trials.0.seed``, and its right checksum."""
+    copy = json.loads(json.dumps(capsule))
+    *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    inner = copy
+    for part in way:
+        inner = inner[part]
+    inner[last] = value
+    return {**copy, "checksum": checksum_of(copy)}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("schema_version", 2, "schema_version"),
+        ("no_such_field", 1, "no_such_field"),
+        ("spec.problems.0", "no-such-problem", "spec.problems[0]"),
+        ("spec.contenders.0.settings.no_such", 1, "spec.contenders[0].settings.no_such"),
+        ("spec.budget.epochs", 10**9, "spec.budget.epochs"),
+        ("seeds.finals", [1, 2, 3], "seeds.finals"),
+        ("seeds.finals", [1] * 8, "seeds"),
+        ("seeds.tuning", 2**40, "seeds.tuning"),
+        ("batch_sizes.mnist-5k-autoencoder", 7, "batch_sizes.mnist-5k-autoencoder"),
+        ("trials.0.point.lr", 1e9, "trials[0].point"),
+        ("trials.0.point", {}, "trials[0].point"),
+        ("trials.0.seed", 5, "trials[0].seed"),
+        ("trials.0.contender", "soap", "trials[0].contender"),
+        ("trials.0.problem", "quadratic", "trials[0].problem"),
+        ("trials.0.environment", 7, "trials[0].environment"),
+        ("trials.0.losses", "f" * 63, "trials[0].losses"),
+        ("trials", [], "trials"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_its_field(
+    usual: dict[str, Any], path: str, value: object, field: str
+) -> None:
+    with pytest.raises(InvalidCapsule) as refused:
+        read_capsule(changed(usual, path, value), built_in())
+    assert field in {error.field for error in refused.value.errors}
+
+
+def test_finals_at_two_points_and_a_search_of_too_many_are_refused(usual: dict[str, Any]) -> None:
+    finals = [one for one in usual["trials"] if one["kind"] == StudyKind.FINALS]
+    moved = {**finals[0], "point": usual["trials"][1]["point"], "contender": "kbfgs"}
+    assert moved["point"] != finals[0]["point"] or moved["contender"] != finals[0]["contender"]
+    two_points = changed(usual, "trials", [*usual["trials"], moved])
+    with pytest.raises(InvalidCapsule, match="not all at one point"):
+        read_capsule(two_points, built_in())
+    too_many = changed(usual, "trials", [*usual["trials"], usual["trials"][0]])
+    with pytest.raises(InvalidCapsule, match="has 3, not 1 to 2"):
+        read_capsule(too_many, built_in())
+
+
+@pytest.mark.parametrize("damaged", [None, [], "a capsule", 7])
+def test_what_is_no_mapping_is_refused(damaged: object) -> None:
+    with pytest.raises(InvalidCapsule, match="must be a mapping"):
+        read_capsule(damaged, built_in())
+
+
+def test_what_was_changed_since_it_was_made_is_refused(usual: dict[str, Any]) -> None:
+    trials = [{**usual["trials"][0], "final_loss": 1.0}, *usual["trials"][1:]]
+    with pytest.raises(InvalidCapsule, match=r"checksum: .*was changed"):
+        read_capsule({**usual, "trials": trials}, built_in())

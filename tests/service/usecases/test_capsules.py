@@ -1,0 +1,138 @@
+"""A comparison that has finished becomes a document that runs again: the same points and seeds."""
+
+import json
+from typing import Any
+
+import pytest
+
+from service.contracts.extension import Extension
+from service.contracts.report import RerunReport
+from service.contracts.states import ComparisonState, StudyKind
+from service.domain.errors import Conflict, TransitionRefused
+from tests.support.control_plane import PERSON, ControlPlane, point, run_to_the_end
+
+
+def finished(plane: ControlPlane, **fields: object) -> str:
+    comparison_id = plane.submit(**fields)
+    run_to_the_end(plane, comparison_id)
+    return comparison_id
+
+
+def capsule(plane: ControlPlane, comparison_id: str) -> dict[str, Any]:
+    """As a client has it: through JSON."""
+    found: dict[str, Any] = json.loads(plane.service.capsules.of(comparison_id).model_dump_json())
+    return found
+
+
+def extend(plane: ControlPlane, comparison_id: str, **totals: int) -> None:
+    extension = Extension.model_validate(totals)
+    plane.service.control.extend(comparison_id, extension, actor=PERSON)
+
+
+def rerun(plane: ControlPlane, document: object, **given: Any) -> str:
+    return plane.service.comparisons.rerun(document, actor=PERSON, **given).id
+
+
+def runs(plane: ControlPlane, comparison_id: str) -> list[tuple[object, ...]]:
+    return [
+        (trial.kind, trial.problem, trial.contender, trial.point, trial.seed)
+        for trial in plane.service.trials.of(comparison_id)
+    ]
+
+
+def of_report(plane: ControlPlane, comparison_id: str) -> RerunReport:
+    found = plane.service.reports.report(comparison_id).rerun
+    assert found is not None
+    return found
+
+
+def test_a_rerun_has_the_same_trials_and_says_that_their_losses_are_the_same(
+    plane_on_both: ControlPlane,
+) -> None:
+    plane = plane_on_both
+    first = finished(plane)
+    again = rerun(plane, capsule(plane, first))
+    run_to_the_end(plane, again)
+    assert runs(plane, again) == runs(plane, first)
+    report = of_report(plane, again)
+    assert (report.trials, report.compared, report.same, report.differences) == (8, 8, 8, ())
+    assert report.comparison_id == first
+    (note,) = plane.service.reports.report(again).notes
+    assert note.endswith("in 8 of 8 trials the losses are the same bit for bit")
+    assert capsule(plane, again)["trials"] == capsule(plane, first)["trials"]
+
+
+def test_one_that_ran_otherwise_is_told_of_with_the_largest_difference(plane: ControlPlane) -> None:
+    """One loss of one trial lies a thousandth higher, and it ran on another version."""
+    document = capsule(plane, finished(plane))
+    again = rerun(plane, document, threads=2)
+    assert plane.service.comparisons.get(again).spec.resources.threads == 2
+    plane.tick()
+    driver = plane.driver()
+    trial_id = driver.assignment.trials[0].trial_id
+    start, *points, end = driver.trial(trial_id)
+    here = start.environment.model_copy(update={"torch": "2.14", "threads": 2})
+    higher = points[-1].point.model_copy(update={"train_loss": points[-1].point.train_loss * 1.001})
+    changed = points[-1].model_copy(update={"point": higher})
+    driver.send(start.model_copy(update={"environment": here}), *points[:-1], changed, end)
+    report = of_report(plane, again)
+    assert (report.trials, report.compared, report.same) == (8, 1, 0)
+    assert report.largest_difference == pytest.approx(0.001, rel=1e-2)
+    assert report.differences == ("PyTorch: 2.13 then, 2.14 now", "threads: 1 then, 2 now")
+    notes = plane.service.reports.report(again).notes
+    assert "1 of 8 trials have run so far; in 0 of 1 trial" in notes[0]
+    assert notes[0].endswith("differ by a share of 9.99e-4 at most")
+    page = plane.service.reports.html(again)
+    assert all(note in page for note in notes)
+
+
+def test_finals_run_at_the_capsules_points_whatever_the_search_finds(plane: ControlPlane) -> None:
+    document = capsule(plane, finished(plane))
+    again = rerun(plane, document)
+    for _ in range(2):
+        plane.tick()
+        driver = plane.driver()
+        for place, trial in enumerate(driver.assignment.trials):
+            start, *points, end = driver.trial(trial.trial_id)
+            reversed_order = points[-1].model_copy(update={"point": point(3, 90.0 - place)})
+            driver.send(start, *points[:-1], reversed_order, end)
+        driver.send(driver.done())
+    run_to_the_end(plane, again)
+    finals = [run for run in runs(plane, again) if run[0] is StudyKind.FINALS]
+    assert finals == [
+        (StudyKind.FINALS, one["problem"], one["contender"], one["point"], one["seed"])
+        for one in document["trials"]
+        if one["kind"] == "finals"
+    ]
+    assert of_report(plane, again).same == 4
+
+
+def test_a_contender_that_was_cancelled_takes_no_part_again(plane: ControlPlane) -> None:
+    comparison_id = plane.submit()
+    plane.service.control.cancel(comparison_id, actor=PERSON, contender="adam")
+    run_to_the_end(plane, comparison_id)
+    again = rerun(plane, capsule(plane, comparison_id))
+    run_to_the_end(plane, again)
+    assert {run[2] for run in runs(plane, again)} == {"kbfgs"}
+    assert of_report(plane, again).same == 4
+
+
+def test_it_is_there_once_the_comparison_has_finished(plane: ControlPlane) -> None:
+    comparison_id = plane.submit()
+    with pytest.raises(Conflict, match="is queued"):
+        plane.service.capsules.of(comparison_id)
+    run_to_the_end(plane, comparison_id)
+    assert capsule(plane, comparison_id) == capsule(plane, comparison_id)
+
+
+def test_what_a_rerun_runs_is_fixed(plane: ControlPlane) -> None:
+    again = rerun(plane, capsule(plane, finished(plane)))
+    with pytest.raises(TransitionRefused, match="what it runs is fixed"):
+        extend(plane, again, seeds=3)
+
+
+def test_the_same_word_and_capsule_are_one_comparison(plane: ControlPlane) -> None:
+    document = capsule(plane, finished(plane))
+    ids = {rerun(plane, document, idempotency_key="once") for _ in range(2)}
+    assert len(ids) == 1
+    assert plane.service.comparisons.get(ids.pop()).state is ComparisonState.QUEUED
