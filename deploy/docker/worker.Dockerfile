@@ -17,3 +17,6 @@ COPY workers workers
 RUN useradd --create-home --uid 1000 kbfgs && mkdir -p /var/lib/kbfgs/storage /var/lib/kbfgs/cache \
  && chown -R kbfgs /var/lib/kbfgs
 USER kbfgs
+# The git revision that capsules name: --build-arg REVISION="$(git describe --always --abbrev=40 --exclude='*' --dirty)"
+ARG REVISION=
+ENV KBFGS_REVISION=${REVISION}

@@ -21,6 +21,7 @@ def render_markdown(report: Report) -> str:
         parts.append("## Over all problems")
         parts += _warnings(report.profiles.notes)
         parts += [_titled(entry) for entry in tables_over_problems(report)]
+    parts += map(escaped, report.notes)
     parts += _warnings(report.warnings)
     if report.plugins:
         parts.append(f"With the plug-ins {escaped(', '.join(report.plugins))}.")

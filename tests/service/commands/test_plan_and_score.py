@@ -125,7 +125,8 @@ def test_too_few_seeds_are_warned_of_beside_the_plan(
 def test_a_run_is_scored_printed_and_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    a_run(tmp_path, planned(tmp_path, capsys))
+    before = planned(tmp_path, capsys)
+    a_run(tmp_path, before)
     assert main(["score", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     report = Report.model_validate_json((tmp_path / "report.json").read_bytes())
@@ -137,6 +138,8 @@ def test_a_run_is_scored_printed_and_written(
     assert str(tmp_path / "report.html") in printed
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
     assert not (tmp_path / "report.tex").exists(), "it was not asked for"
+    assert main(["plan", str(tmp_path / "capsule.json")]) == 0
+    assert Plan.model_validate_json(capsys.readouterr().out).studies == before.studies
 
 
 def test_the_report_is_written_in_further_forms(
