@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pydantic import TypeAdapter
 
 from api.client.accounts import Accounts
+from api.client.capsules import Capsules
 from api.client.files import Files
 from api.client.notices import Webhooks
 from api.client.settings import ClientSettings
@@ -61,6 +62,7 @@ class Client:
         self.accounts = Accounts(self._http)
         self.files = Files(self._http)
         self.webhooks = Webhooks(self._http)
+        self.capsules = Capsules(self._http)
 
     @classmethod
     def from_environment(
@@ -88,19 +90,6 @@ class Client:
             "Idempotency-Key": idempotency_key or secrets.token_urlsafe(16),
         }
         answer = self._http.request("POST", "/v1/comparisons", content=content, headers=headers)
-        return read(ComparisonView, answer)
-
-    def rerun(
-        self, capsule: str, *, threads: int | None = None, idempotency_key: str | None = None
-    ) -> ComparisonView:
-        """Queue what a capsule, JSON text, holds once more; ``threads`` in place of its own."""
-        headers = {
-            "Content-Type": "application/json",
-            "Idempotency-Key": idempotency_key or secrets.token_urlsafe(16),
-        }
-        path = "/v1/comparisons:rerun"
-        query = {"threads": threads}
-        answer = self._http.request("POST", path, query=query, content=capsule, headers=headers)
         return read(ComparisonView, answer)
 
     def preview(self, spec: Spec) -> Preview:
@@ -297,10 +286,6 @@ class Client:
         """What changed in a comparison, after that number."""
         query: Query = {"after": after, "limit": limit}
         return self._http.get(tuple[ChangeEvent, ...], f"{_path(comparison_id)}/changes", query)
-
-    def capsule(self, comparison_id: str) -> str:
-        """A comparison that has finished as JSON text that can be run again."""
-        return self._http.request("GET", f"{_path(comparison_id)}/capsule").text
 
     def report(self, comparison_id: str) -> Report:
         """The verdict; interim while runs are missing."""

@@ -51,7 +51,7 @@ def _queued(client: Client, text: str, options: argparse.Namespace) -> Compariso
     """A spec queued, or a capsule that runs again: it says itself which of the two it is."""
     word = options.idempotency_key
     if is_capsule(text):
-        return client.rerun(text, threads=options.threads, idempotency_key=word)
+        return client.capsules.rerun(text, threads=options.threads, idempotency_key=word)
     if options.threads is not None:
         raise Unreadable("--threads is for a capsule; a spec has resources.threads")
     return client.submit(text, idempotency_key=word)

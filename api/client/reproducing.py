@@ -21,7 +21,7 @@ def add_commands(every: "argparse._SubParsersAction[argparse.ArgumentParser]", a
 
 def show_capsule(client: Client, options: argparse.Namespace) -> int:
     """Everything that a rerun needs, as JSON."""
-    text = client.capsule(options.id)
+    text = client.capsules.of(options.id)
     if options.output is None:
         sys.stdout.write(f"{text}\n")
         return FINISHED
