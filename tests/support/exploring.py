@@ -43,6 +43,7 @@ JUDGED = (
     "GET /v1/comparisons/{comparison_id}/export",
     "POST /v1/comparisons",
     "POST /v1/comparisons:preview",
+    "POST /v1/comparisons:rerun",
     "POST /v1/comparisons/{comparison_id}:clone",
     "POST /v1/comparisons/{comparison_id}:extend",
     "POST /v1/webhooks",
