@@ -89,11 +89,14 @@ def parser() -> argparse.ArgumentParser:
     ):
         _with_part(_add(every, name, run, text))
 
-    extend = _add(every, "extend", commands.extend, "give a comparison more, as new totals")
+    extend = _add(every, "extend", managing.extend, "give a comparison more")
     _with_id(extend)
     extend.add_argument("--trials", metavar="N", type=_total, help="points of each search")
     extend.add_argument("--epochs", metavar="N", type=_total, help="epochs of each training run")
     extend.add_argument("--seeds", metavar="N", type=_total, help="fresh seeds of the finals")
+    extend.add_argument(
+        "--contenders", metavar="FILE", help="YAML or JSON: further contenders, as in a spec"
+    )
 
     _add_managing(every)
     _add(every, "workers", commands.workers, "the cluster's machines, what runs and what waits")

@@ -177,14 +177,14 @@ class Client:
         trials: int | None = None,
         epochs: int | None = None,
         seeds: int | None = None,
+        contenders: Sequence[Mapping[str, object]] = (),
     ) -> ComparisonView:
-        """Give a comparison these totals of points, epochs and seeds; what ran is used again."""
-        given = {"trials": trials, "epochs": epochs, "seeds": seeds}
-        totals = {name: total for name, total in given.items() if total is not None}
+        """Give a comparison these totals, or further contenders; what ran is used again."""
+        given = {"trials": trials, "epochs": epochs, "seeds": seeds, "contenders": contenders}
         answer = self._http.request(
             "POST",
             f"{_path(comparison_id)}:extend",
-            content=json.dumps(totals),
+            content=json.dumps({name: value for name, value in given.items() if value}),
             headers={"Content-Type": "application/json"},
         )
         return read(ComparisonView, answer)

@@ -112,22 +112,6 @@ def resume(client: Client, options: argparse.Namespace) -> int:
     return _change(options, whole=client.resume, trial=client.resume_trial)
 
 
-def extend(client: Client, options: argparse.Namespace) -> int:
-    """Give a comparison more points, epochs or seeds."""
-    view = client.extend(
-        options.id, trials=options.trials, epochs=options.epochs, seeds=options.seeds
-    )
-    if options.json:
-        return print_json(view)
-    spec = view.spec
-    console().print(
-        f"{view.id} is {view.state}; {numbers.counted(spec.budget.epochs, 'epoch')} a trial, "
-        f"{spec.tuning.described}, {numbers.counted(spec.seeds, 'seed')}",
-        soft_wrap=True,
-    )
-    return FINISHED
-
-
 class _ChangeWhole(Protocol):
     def __call__(self, comparison_id: str, *, contender: str | None) -> ComparisonView: ...
 

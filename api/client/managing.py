@@ -1,12 +1,13 @@
 """The commands that change what a comparison is called, queue it once more, or remove it."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from api.client.client import Client
 from api.client.commands import FINISHED, follow, print_json, read_file
 from api.client.errors import Unreadable
 from api.client.tables import console
+from service.contracts import numbers
 from service.contracts.documents import DocumentError, read_document
 
 
@@ -47,11 +48,46 @@ def clone(client: Client, options: argparse.Namespace) -> int:
     return FINISHED
 
 
+def extend(client: Client, options: argparse.Namespace) -> int:
+    """Give a comparison more points, epochs, seeds or contenders."""
+    view = client.extend(
+        options.id,
+        trials=options.trials,
+        epochs=options.epochs,
+        seeds=options.seeds,
+        contenders=_contenders(options.contenders) if options.contenders else (),
+    )
+    if options.json:
+        return print_json(view)
+    spec = view.spec
+    contenders = ", ".join(contender.label for contender in spec.contenders)
+    console().print(
+        f"{view.id} is {view.state}; {contenders}; "
+        f"{numbers.counted(spec.budget.epochs, 'epoch')} a trial, "
+        f"{spec.tuning.described}, {numbers.counted(spec.seeds, 'seed')}",
+        soft_wrap=True,
+    )
+    return FINISHED
+
+
+def _contenders(file: str) -> Sequence[Mapping[str, object]]:
+    """A list of contenders as in a spec, or one of them."""
+    found = _read(file)
+    every = found if isinstance(found, list) else [found]
+    if not all(isinstance(one, Mapping) for one in every):
+        raise Unreadable(f"{file} is no list of contenders as in a spec")
+    return every
+
+
 def _changes(file: str) -> Mapping[str, object]:
-    try:
-        found = read_document(read_file(file))
-    except DocumentError as error:
-        raise Unreadable(f"cannot read {file}: {error}") from error
+    found = _read(file)
     if not isinstance(found, Mapping):
         raise Unreadable(f"{file} is no mapping of fields of the spec")
     return found
+
+
+def _read(file: str) -> object:
+    try:
+        return read_document(read_file(file))
+    except DocumentError as error:
+        raise Unreadable(f"cannot read {file}: {error}") from error

@@ -37,9 +37,11 @@ def resume(actor: Submitter, service: ServiceDep, comparison_id: str) -> Compari
 def extend(
     actor: Submitter, service: ServiceDep, comparison_id: str, body: BodyDep
 ) -> ComparisonView:
-    """Give a comparison more points, epochs or seeds, as new totals; what ran is used again.
+    """Give a comparison more points, epochs or seeds, as new totals, or further contenders.
 
-    One that has finished runs again, and its report is interim until then.
+    What ran is used again, and the report says so. A new contender gets a search of its own and
+    finals on the same seeds; a relative target follows from all contenders, so it may move. One
+    that has finished runs again, and its report is interim until then.
     """
     return service.control.extend(comparison_id, body.contract(Extension), actor=actor)
 

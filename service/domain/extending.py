@@ -1,7 +1,7 @@
 """What a longer comparison has beyond the one that was planned before: what ran is used again."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.contracts.catalogue import Catalogue, resolve
@@ -9,7 +9,7 @@ from service.contracts.errors import FieldError
 from service.contracts.extension import Extension
 from service.contracts.plan import PlannedStudy, PlannedTrial
 from service.contracts.schedule import Schedule
-from service.contracts.spec import ComparisonSpec
+from service.contracts.spec import ComparisonSpec, ContenderSpec
 from service.contracts.states import TrialState
 from service.domain import planning
 from service.domain.errors import InvalidSpec
@@ -17,12 +17,12 @@ from service.domain.records import TrialRecord
 
 
 def extended(spec: ComparisonSpec, extension: Extension, catalogue: Catalogue) -> ComparisonSpec:
-    """The spec with the extension's totals.
+    """The spec with the extension's totals and contenders.
 
     Raises:
-        InvalidSpec: Where a total is lower than before, no spec may have it, runs cannot get longer
-            because their learning rates follow from their length, or searches cannot because their
-            worker-seconds are spent.
+        InvalidSpec: Where a total is lower than before, no spec may have it, a name is another
+            contender's, runs cannot get longer because their learning rates follow from their
+            length, or searches cannot because their worker-seconds are spent.
     """
     now = {
         "tuning.trials": (spec.tuning.trials, extension.trials),
@@ -42,6 +42,7 @@ def extended(spec: ComparisonSpec, extension: Extension, catalogue: Catalogue) -
             for field, (before, after) in now.items()
             if field != "seeds" and after not in (None, before)
         ]
+    errors += _other_contenders(spec, extension)
     if errors:
         raise InvalidSpec(tuple(errors))
     document = spec.model_dump(mode="json", exclude_none=True)
@@ -53,17 +54,41 @@ def extended(spec: ComparisonSpec, extension: Extension, catalogue: Catalogue) -
             document[section][name] = total
     if extension.seeds is not None:
         document["seeds"] = extension.seeds
+    document["contenders"] += [
+        contender.model_dump(mode="json", exclude_none=True)
+        for contender in _added(spec, extension)
+    ]
     return planning.read_spec(document, catalogue)
 
 
 def difference(before: ComparisonSpec, after: ComparisonSpec) -> str:
-    """What an extension changed: ``epochs 10 to 20, seeds 8 to 16``; empty where nothing."""
+    """What an extension changed: ``seeds 8 to 16, contender soap added``; empty where nothing."""
     totals = (
         ("trials", before.tuning.trials, after.tuning.trials),
         ("epochs", before.budget.epochs, after.budget.epochs),
         ("seeds", before.seeds, after.seeds),
     )
-    return ", ".join(f"{name} {old} to {new}" for name, old, new in totals if old != new)
+    longer = [f"{name} {old} to {new}" for name, old, new in totals if old != new]
+    known = {contender.label for contender in before.contenders}
+    added = [one.label for one in after.contenders if one.label not in known]
+    return ", ".join([*longer, *(f"contender {label} added" for label in added)])
+
+
+def _added(spec: ComparisonSpec, extension: Extension) -> list[ContenderSpec]:
+    """The contenders that are not there yet."""
+    known = {contender.label for contender in spec.contenders}
+    return [contender for contender in extension.contenders if contender.label not in known]
+
+
+def _other_contenders(spec: ComparisonSpec, extension: Extension) -> Iterator[FieldError]:
+    """Contenders of the name of one that is there, and is another."""
+    known = {contender.label: contender for contender in spec.contenders}
+    for index, contender in enumerate(extension.contenders):
+        if contender != known.get(contender.label, contender):
+            yield FieldError(
+                field=f"contenders[{index}].name",
+                message=f"another contender is called {contender.label!r}; give it its own name",
+            )
 
 
 def _of_fixed_length(spec: ComparisonSpec, catalogue: Catalogue) -> list[FieldError]:

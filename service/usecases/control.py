@@ -85,12 +85,12 @@ class Control:
         return self._trial_view(trial_id)
 
     def extend(self, comparison_id: str, extension: Extension, *, actor: Actor) -> ComparisonView:
-        """Give a comparison more points, epochs or seeds; what ran is used again.
+        """Give a comparison more points, epochs, seeds or contenders; what ran is used again.
 
         One that has finished goes on, and its report is interim until it finishes again.
 
         Raises:
-            InvalidSpec: Where a comparison cannot have those totals.
+            InvalidSpec: Where a comparison cannot have that.
         """
         with self._steering(comparison_id, actor, "extended") as steering:
             extend(

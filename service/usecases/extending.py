@@ -1,4 +1,4 @@
-"""How a comparison gets longer in its rows: more points, more epochs, more seeds.
+"""How a comparison gets longer in its rows: more points, more epochs, more seeds, contenders.
 
 The searches grow at once. Finals follow once every search has ended, for a longer search may
 choose another point (:mod:`service.usecases.progress`).
@@ -19,7 +19,7 @@ from service.domain.ports import Clock, UnitOfWork
 from service.domain.records import ComparisonRecord, StudyRecord
 from service.usecases import endings
 from service.usecases.ledger import Ledger
-from service.usecases.queueing import new_trials
+from service.usecases.queueing import new_trials, queue_study
 
 _EXTENSIBLE = (ComparisonState.QUEUED, ComparisonState.RUNNING, ComparisonState.FINISHED)
 _LIVE = (StudyState.SUBMITTED, StudyState.RUNNING, StudyState.CANCELLING)
@@ -37,11 +37,11 @@ def extend(
     actor: str,
     clock: Clock,
 ) -> None:
-    """Give a comparison that waits, runs or has finished the extension's totals.
+    """Give a comparison that waits, runs or has finished what the extension asks for.
 
     Raises:
         TransitionRefused: Where it is paused, cancelled or failed, or runs a capsule again.
-        InvalidSpec: Where a comparison cannot have those totals.
+        InvalidSpec: Where a comparison cannot have that.
     """
     if comparison.state not in _EXTENSIBLE:
         raise TransitionRefused(
@@ -61,7 +61,7 @@ def extend(
     longer = _longer(unit, comparison, spec, mark)
     unit.comparisons.set_plan(longer)
     ledger.remark(comparison, f"extended by {actor}: {changed}")
-    _extend_searches(unit, ledger, longer, catalogue)
+    _extend_searches(unit, ledger, longer, catalogue=catalogue, clock=clock)
     if comparison.state is ComparisonState.FINISHED:
         unit.comparisons.set_verdict(comparison.id, None)
         ledger.comparison(comparison, ComparisonState.RUNNING)
@@ -117,23 +117,36 @@ def extend_study(
 
 
 def _extend_searches(
-    unit: UnitOfWork, ledger: Ledger, comparison: ComparisonRecord, catalogue: Catalogue
+    unit: UnitOfWork,
+    ledger: Ledger,
+    comparison: ComparisonRecord,
+    *,
+    catalogue: Catalogue,
+    clock: Clock,
 ) -> None:
-    """Bring every search to the planned length, those of cancelled contenders apart."""
-    trials = unit.trials.of(comparison.id)
+    """Bring every search to the planned length, and begin those of new contenders.
+
+    Cancelled contenders are passed over. What is new has numbers after all that there is.
+    """
+    trials, studies = unit.trials.of(comparison.id), unit.studies.of(comparison.id)
     number = 1 + max(trial.number for trial in trials)
+    study_number = 1 + max(study.number for study in studies)
     searches = {
         (study.problem, study.contender): study
-        for study in unit.studies.of(comparison.id)
+        for study in studies
         if study.kind is StudyKind.TUNING
     }
     for planned in plan(comparison.spec, catalogue).studies:
         if planned.contender in comparison.cancelled:
             continue
-        study = searches[planned.problem, planned.contender]
-        own = [trial for trial in trials if trial.study_id == study.id]
+        study = searches.get((planned.problem, planned.contender))
+        own = [] if study is None else [one for one in trials if one.study_id == study.id]
         epochs = comparison.spec.budget.epochs
         more = more_of_search(planned, own, epochs=epochs, first_number=number)
         number += len(more.added)
-        if more:
+        if study is None:
+            new = planned.model_copy(update={"number": study_number, "trials": more.added})
+            study_number += 1
+            queue_study(unit, ledger, comparison, new, catalogue=catalogue, clock=clock)
+        elif more:
             extend_study(unit, ledger, comparison, study, more, catalogue=catalogue)

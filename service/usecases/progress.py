@@ -172,6 +172,7 @@ class Progress:
         trials_each = len(spec.contenders) * spec.seeds
         planned: list[PlannedStudy] = []
         taken = {trial.number for trial in unit.trials.of(comparison.id)}
+        numbers = {study.number for study in studies}
         for problem in ready:
             chosen = select(results, problem, self.catalogue)
             if chosen:
@@ -179,16 +180,19 @@ class Progress:
                 first = first_trial + index * trials_each
                 if taken.intersection(range(first, first + trials_each)):
                     first = max(taken) + 1  # an extension came between
+                number = len(searched) + index
+                number = max(numbers) + 1 if number in numbers else number
                 finals = plan_finals(
                     spec,
                     problem,
                     chosen,
                     comparison.seeds,
-                    study_number=len(searched) + index,
+                    study_number=number,
                     first_trial_number=first,
                 )
                 planned.append(finals)
                 taken.update(trial.number for trial in finals.trials)
+                numbers.add(number)
         return tuple(planned)
 
     def _more_finals(
