@@ -74,9 +74,10 @@ def _contenders(file: str) -> Sequence[Mapping[str, object]]:
     """A list of contenders as in a spec, or one of them."""
     found = _read(file)
     every = found if isinstance(found, list) else [found]
-    if not all(isinstance(one, Mapping) for one in every):
+    contenders = [one for one in every if isinstance(one, Mapping)]
+    if len(contenders) < len(every):
         raise Unreadable(f"{file} is no list of contenders as in a spec")
-    return every
+    return contenders
 
 
 def _changes(file: str) -> Mapping[str, object]:

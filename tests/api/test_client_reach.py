@@ -22,7 +22,7 @@ NOT_FOR_PEOPLE = {"drivers", "health", "reference"}
 """Tags of what programs ask: drivers, Prometheus and watchdogs, readers of the reference."""
 SAID = """
 preview {file} | list | show {id} | studies {id} | trials {id} | metrics {id} | logs {id}
-report {id} | events {id} | edit {id} --priority 3 | extend {id} --seeds 7
+report {id} | events {id} | edit {id} --priority 3 | extend {id} --seeds 7 --contenders {more}
 export {id} --output {data}
 pause {id} --trial 0 | resume {id} --trial 0 | cancel {id} --trial 0
 pause {id} --contender adam | resume {id} --contender adam | cancel {id} --contender adam
@@ -62,9 +62,12 @@ def test_every_route_for_people_is_asked_by_a_command_that_prints_json(
 ) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(yaml.safe_dump(SPEC))
+    more = tmp_path / "more.yaml"
+    more.write_text("- {optimizer: soap}\n")
     known = {
         "file": str(file),
         "data": str(tmp_path / "data.zip"),
+        "more": str(more),
         "capsule": str(tmp_path / "capsule.json"),
         "finished": finished(admin.web()),
         "id": json.loads(admin.command("submit", str(file), "--json"))["id"],
