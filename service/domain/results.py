@@ -48,6 +48,8 @@ class ComparisonResults:
     """Whether nothing more will come; otherwise the report is interim."""
     cancelled: tuple[str, ...] = ()
     """Contenders that were cancelled: what they measured is shown and decides nothing."""
+    stopped: str = ""
+    """How it ended before its runs had: ``was cancelled``, ``failed``; empty where it did not."""
     decided_before: bool = False
     """Whether it had a verdict once, and was extended since."""
     capsule: Capsule | None = None

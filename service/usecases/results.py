@@ -1,9 +1,11 @@
 """Reads a comparison's results, as selection and scoring ask for them."""
 
-from service.contracts.states import StudyKind
+from service.contracts.states import ComparisonState, StudyKind
 from service.domain.ports import UnitOfWork
 from service.domain.records import ComparisonRecord, TrialRecord
 from service.domain.results import ComparisonResults, TrialResult
+
+_STOPPED = {ComparisonState.CANCELLED: "was cancelled", ComparisonState.FAILED: "failed"}
 
 
 def read_results(
@@ -48,5 +50,6 @@ def read_results(
         cancelled=comparison.cancelled,
         capsule=unit.capsules.get(comparison.id),
         extensions=comparison.extensions,
+        stopped=_STOPPED.get(comparison.state, ""),
         decided_before=unit.reports.get(comparison.id) is not None,
     )

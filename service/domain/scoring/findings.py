@@ -36,9 +36,11 @@ class Findings:
     """The pairs among those that take part."""
     verdict: Verdict
     leader: str | None
-    """Who has the best median of the outcome; None before anyone has one."""
+    """Who is ahead, as far as it was seen; None before anyone has a figure."""
     more_seeds: int | None
     complete: bool
+    stopped: str
+    """How the comparison ended before its runs had: ``was cancelled``, ``failed``; else empty."""
     ended_trials: int
     all_trials: int
     """Trials of the search and of the finals, those to come included."""
@@ -67,6 +69,10 @@ class Findings:
         """What a contender is called in sentences."""
         return self.titles[name]
 
+    def counted_runs(self, name: str) -> int:
+        """How many of the contender's finals count: finished, diverged or failed through it."""
+        return self.contenders[name].training_seconds.runs
+
     def time_to(self, name: str) -> TimeTo:
         """The contender's time, epochs or steps to the target."""
         return _time_to(self.contenders[name], self.outcome)
@@ -81,15 +87,29 @@ def titles(spec: ComparisonSpec, catalogue: Catalogue) -> dict[str, str]:
     return named
 
 
-def leader_of(contenders: Sequence[ContenderReport], outcome: Outcome) -> str | None:
-    """Who has the best median outcome; where medians missed the target, the best final loss."""
+def leader_of(
+    contenders: Sequence[ContenderReport], pairs: Sequence[Pair], outcome: Outcome
+) -> str | None:
+    """Who is ahead of most others, seed by seed; among equals the one with the best medians.
 
-    def rank(report: ContenderReport) -> tuple[float, float]:
+    A median over all seeds may favour one contender where the paired ratios favour another; the
+    verdict rests on the pairs, so they come first.
+    """
+
+    def rank(report: ContenderReport) -> tuple[float, float, float]:
         time = None if outcome is Outcome.FINAL_LOSS else _time_to(report, outcome).median
         loss = report.final_loss.median
-        return (math.inf if time is None else time, math.inf if loss is None else loss)
+        return (
+            -sum(pair.ahead == report.name for pair in pairs),
+            math.inf if time is None else time,
+            math.inf if loss is None else loss,
+        )
 
-    measured = [report for report in contenders if report.final_loss.median is not None]
+    measured = [
+        report
+        for report in contenders
+        if report.final_loss.median is not None or any(pair.ahead == report.name for pair in pairs)
+    ]
     return min(measured, key=rank).name if measured else None
 
 

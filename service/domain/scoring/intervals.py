@@ -2,17 +2,19 @@
 
 Hettmansperger and Sheather, Statistics and Probability Letters 4 (1986): between the interval
 from the k-th lowest to the k-th highest value, which covers the median with probability
-1 - 2 P(Bin(n, 1/2) < k), and the next narrower one, interpolated to 95 %. It assumes no
-distribution, needs order alone (so runs that missed the target take part as infinite), and is
-the same on every machine.
+1 - 2 P(Bin(n, 1/2) < k), and the next narrower one, interpolated to 95 %. But for that last step
+it assumes no distribution, needs order alone (so runs that missed the target take part as
+infinite), and is the same on every machine.
 
-``python -m benchmarks.interval_coverage`` prints how often it covers the median, beside the BCa
-bootstrap and the inverted signed-rank test; docs/adr/0008 has the table and the choice.
+``python -m benchmarks.verdict_simulations --only coverage`` prints how often it covers the
+median, beside the BCa bootstrap, the inverted sign-flip test and signed ranks; docs/adr/0008 has
+the table and the choice.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scipy.stats import binom
 
@@ -31,15 +33,15 @@ class Bounds:
 def median_interval(values: Sequence[float]) -> Bounds:
     """The median of a sample with its 95 % interval.
 
-    Fewer than six values have no such interval: both sides are unbounded. Several values that
-    are all the same give that value as the interval.
+    Fewer than six values have no such interval: both sides are unbounded. Several finite values
+    that are all the same give that value as the interval.
 
     Args:
         values: At least one value; infinite ones count by their order.
     """
     ordered = sorted(values)
     median = _median(ordered)
-    if len(ordered) > 1 and ordered[0] == ordered[-1]:
+    if len(ordered) > 1 and ordered[0] == ordered[-1] and math.isfinite(median):
         return Bounds(median, median, median)
     place = _place(len(ordered))
     if place is None:
@@ -52,6 +54,7 @@ def median_interval(values: Sequence[float]) -> Bounds:
     )
 
 
+@lru_cache(maxsize=256)
 def _place(count: int) -> tuple[int, float] | None:
     """The outer rank k (from 1) and the share of the way to rank k + 1; None below 6 values."""
     if _coverage(count, 1) < CONFIDENCE:

@@ -29,13 +29,23 @@ class Pair:
     bounds: Bounds | None
     """Their median with its interval; None without a common seed."""
     censored: int
+    """Seeds of which at least one run missed the target."""
+    stand_ins: int
+    """Seeds of which a loss was negative, so that no ratio exists."""
     p_value: float
     corrected_p: float
     baseline_corrected_p: float | None
 
     @property
+    def ahead(self) -> str | None:
+        """The one that the median log-ratio speaks for, however unsure."""
+        if self.bounds is None or self.bounds.median == 0:
+            return None
+        return self.first if self.bounds.median < 0 else self.second
+
+    @property
     def better(self) -> str | None:
-        """The one that is better beyond doubt, over all pairs, and by more than 2 %."""
+        """The one shown to be better by more than 2 %, corrected over all pairs."""
         return self._favoured() if self.corrected_p < SIGNIFICANCE else None
 
     @property
@@ -139,6 +149,7 @@ def _measured(
         log_ratios=ratios,
         bounds=median_interval(ratios) if ratios else None,
         censored=sum(math.isinf(figures[name]) or math.isinf(others[name]) for name in seeds),
+        stand_ins=sum(figures[name] < 0 or others[name] < 0 for name in seeds),
         p_value=p_value,
         corrected_p=p_value,
         baseline_corrected_p=None,

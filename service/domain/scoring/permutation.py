@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import rankdata
 
-EXACT_UP_TO = 12
-"""With this many pairs or fewer all sign patterns are tried."""
+EXACT_UP_TO = 30
+"""With this many pairs or fewer all sign patterns count."""
 MONTE_CARLO_PATTERNS = 49_999
 _CHUNK = 5_000
 _TIE = 1e-12
@@ -18,7 +18,7 @@ def sign_flip_p(differences: Sequence[float], *, seed: int) -> float:
     """The probability of differences at least as far from zero if signs were a coin's.
 
     Under the null hypothesis each difference is as likely to have either sign. The statistic is
-    the absolute sum of the scores, over all 2^S patterns of signs up to S = 12, and over the
+    the absolute sum of the scores, over all 2^S patterns of signs up to S = 30, and over the
     observed one and 49,999 seeded random ones above. Several differences that are all the same
     give 1: the seeds then carried no variation that evidence could rest on.
 
@@ -29,18 +29,12 @@ def sign_flip_p(differences: Sequence[float], *, seed: int) -> float:
     if not differences or identical(differences):
         return 1.0
     weights = scores(differences)
-    if len(weights) <= EXACT_UP_TO:
-        signs = _all_signs(len(weights))
-        extreme, patterns = _count(signs, weights), len(signs)
-    else:
-        generator = np.random.default_rng(seed)
-        extreme = 1
-        patterns = MONTE_CARLO_PATTERNS + 1
-        for start in range(0, MONTE_CARLO_PATTERNS, _CHUNK):
-            rows = min(_CHUNK, MONTE_CARLO_PATTERNS - start)
-            signs = generator.integers(0, 2, (rows, len(weights)), dtype=np.int8) * 2 - 1
-            extreme += _count(signs, weights)
-    return extreme / patterns
+    # Sums that differ by rounding alone are equal.
+    threshold = abs(float(weights.sum())) - _TIE * float(np.abs(weights).sum())
+    if threshold <= 0:
+        return 1.0
+    exact = len(weights) <= EXACT_UP_TO
+    return _of_all(weights, threshold) if exact else _of_some(weights, threshold, seed)
 
 
 def identical(differences: Sequence[float]) -> bool:
@@ -69,13 +63,32 @@ def scores(differences: Sequence[float]) -> np.ndarray:
     return ranks * np.sign(values)
 
 
-def _all_signs(count: int) -> np.ndarray:
-    """All patterns of signs; shape (2^count, count)."""
-    patterns = np.arange(2**count)[:, np.newaxis] >> np.arange(count)
-    return 1 - 2 * (patterns & 1)
+def _of_all(weights: np.ndarray, threshold: float) -> float:
+    """The share of all 2^S patterns whose sum is at least the threshold in size.
+
+    A sum is one of the first half of the scores and one of the second: 2^(S/2) look-ups in sorted
+    sums count 2^S patterns. By symmetry as many sums lie below minus the threshold as above it.
+    """
+    half = len(weights) // 2
+    first, second = _signed_sums(weights[:half]), np.sort(_signed_sums(weights[half:]))
+    below = np.searchsorted(second, threshold - first)
+    return 2 * int((len(second) - below).sum()) / 2.0 ** len(weights)
 
 
-def _count(signs: np.ndarray, weights: np.ndarray) -> int:
-    observed = abs(float(weights.sum()))
-    slack = _TIE * float(np.abs(weights).sum())
-    return int(np.count_nonzero(np.abs(signs @ weights) >= observed - slack))
+def _signed_sums(weights: np.ndarray) -> np.ndarray:
+    """The sums of the scores under all patterns of signs; shape (2^count,)."""
+    sums = np.zeros(1)
+    for weight in weights:
+        sums = np.concatenate((sums + weight, sums - weight))
+    return sums
+
+
+def _of_some(weights: np.ndarray, threshold: float, seed: int) -> float:
+    """The share of random patterns, and of the observed one, whose sum is that far out."""
+    generator = np.random.default_rng(seed)
+    extreme = 1
+    for start in range(0, MONTE_CARLO_PATTERNS, _CHUNK):
+        rows = min(_CHUNK, MONTE_CARLO_PATTERNS - start)
+        signs = generator.integers(0, 2, (rows, len(weights)), dtype=np.int8) * 2 - 1
+        extreme += int(np.count_nonzero(np.abs(signs @ weights) >= threshold))
+    return extreme / (MONTE_CARLO_PATTERNS + 1)

@@ -15,10 +15,10 @@ from service.contracts.report import (
     Target,
 )
 from service.contracts.spec import ComparisonSpec, Outcome
-from service.contracts.states import ENDED_TRIALS, StudyKind
+from service.contracts.states import ENDED_TRIALS, StudyKind, TrialState
 from service.domain import draws
 from service.domain.planning import minimum_seeds, seeds_warning
-from service.domain.results import ComparisonResults, own_failure, trials_of
+from service.domain.results import ComparisonResults, TrialResult, counts, own_failure, trials_of
 from service.domain.scoring import intervals
 from service.domain.scoring.contenders import contender_report
 from service.domain.scoring.findings import Findings, leader_of, titles
@@ -67,10 +67,37 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
 
 def _warnings(results: ComparisonResults) -> Iterator[str]:
     """What holds of every problem."""
-    if warning := seeds_warning(results.spec):
+    spec = results.spec
+    if warning := seeds_warning(spec):
         yield warning
+    if spec.seeds < (fewest := minimum_seeds(2)):
+        yield f"a 95 % interval takes at least {fewest} seeds: medians stand without one"
+    if len(spec.problems) > 1:
+        yield (
+            f"each of the {len(spec.problems)} problems is judged by itself: no p is corrected for "
+            "their number"
+        )
     if results.decided_before:
         yield "extended after a verdict: no p is corrected for that second look"
+    if not results.complete and any(map(counts, _finals(results))):
+        yield _UNFINISHED[results.stopped]
+
+
+_UNFINISHED = {
+    "": (
+        "interim: whoever looks again and again sees a winner by chance more often than in 5 %; "
+        "what counts is the verdict when all runs have ended"
+    ),
+    "was cancelled": (
+        "the comparison was cancelled before all runs had ended: what was seen may have been why, "
+        "so its p-values prove less than those of a whole one"
+    ),
+    "failed": "the comparison failed before all runs had ended: figures rest on those that had",
+}
+
+
+def _finals(results: ComparisonResults) -> Iterator[TrialResult]:
+    return (trial for trial in results.trials if trial.kind is StudyKind.FINALS)
 
 
 def _problem_report(
@@ -114,7 +141,8 @@ def _findings(results: ComparisonResults, catalogue: Catalogue, problem: str) ->
     pairs = _pairs(spec, runs, target.value)
     verdict = decide(pairs, tuple(runs), spec.baseline_label)
     contenders = _contender_reports(results, catalogue, problem, target=target.value)
-    leader = verdict.winner or leader_of([contenders[name] for name in runs], spec.verdict.outcome)
+    reports = [contenders[name] for name in runs]
+    leader = verdict.winner or leader_of(reports, pairs, spec.verdict.outcome)
     trials = [trial for trial in results.trials if trial.problem == problem]
     finals = trials_of(results, problem, StudyKind.FINALS)
     return Findings(
@@ -133,13 +161,19 @@ def _findings(results: ComparisonResults, catalogue: Catalogue, problem: str) ->
         pairs=pairs,
         verdict=verdict,
         leader=leader,
-        more_seeds=more_seeds(pairs, leader, tuple(runs), spec.seeds)
+        more_seeds=more_seeds(pairs, leader, tuple(runs))
         if results.complete and leader is not None
         else None,
         complete=results.complete,
-        ended_trials=sum(trial.state in ENDED_TRIALS for trial in trials),
+        stopped=results.stopped,
+        ended_trials=sum(trial.state in ENDED_TRIALS - _left_out(results) for trial in trials),
         all_trials=len(trials) + (0 if finals else len(runs) * spec.seeds),
     )
+
+
+def _left_out(results: ComparisonResults) -> frozenset[TrialState]:
+    """What does not count as a trial's end: a cancelled trial, where all that was left is one."""
+    return frozenset({TrialState.CANCELLED} if results.stopped else ())
 
 
 def _out(results: ComparisonResults, problem: str) -> tuple[str, ...]:

@@ -9,15 +9,16 @@ from service.contracts.spec import Outcome
 from service.domain.planning import minimum_seeds
 from service.domain.scoring.findings import Findings
 from service.domain.scoring.intervals import Bounds
-from service.domain.scoring.pairs import Pair, ratio
+from service.domain.scoring.pairs import INDIFFERENCE, Pair, ratio
 
 
 def sentence(findings: Findings) -> str:
-    """What the comparison says on one problem, marked as interim while runs are missing."""
+    """What the comparison says on one problem, marked where runs are missing."""
     said = _said(findings)
-    if findings.complete:
-        return said
-    return f"Interim ({findings.ended_trials} of {findings.all_trials} trials so far): {said}"
+    of_all = f"{findings.ended_trials} of {findings.all_trials} trials"
+    if findings.stopped:
+        return f"The comparison {findings.stopped} after {of_all}. {said}"
+    return said if findings.complete else f"Interim ({of_all} so far): {said}"
 
 
 def _said(findings: Findings) -> str:
@@ -67,6 +68,8 @@ def _no_figures(findings: Findings) -> str:
         return "No winner: every run of the finals diverged."
     if runs:
         return "No winner: half or more of every contender's finals diverged or could not run."
+    if findings.stopped:
+        return "No verdict: no run of the finals had ended well."
     if findings.complete:
         return "No verdict: no run of the finals ended well."
     return "no run of the finals has ended yet."
@@ -111,9 +114,8 @@ def _undecided(findings: Findings, leader: str) -> str:
     other = _rival(findings, leader)
     pair = findings.pair(leader, other)
     if pair is None or pair.bounds is None:
-        missing = [name for name in findings.active if not findings.contenders[name].runs]
-        absent = _names(findings, missing or [other])
-        return f"No clear winner: {absent} has no run to compare with; {_cost(findings, leader)}."
+        apart = f"{_names(findings, [leader, other])} have no seed in common"
+        return f"No clear winner: {_absent(findings) or apart}; {_cost(findings, leader)}."
     if pair.log_ratios and not any(pair.log_ratios):
         seeds = numbers.counted(len(pair.log_ratios), "seed")
         both = f"{findings.title(leader)} and {findings.title(other)}"
@@ -121,9 +123,18 @@ def _undecided(findings: Findings, leader: str) -> str:
     parts = [f"{_claim(findings, pair, leader)} {_evidence(pair, leader)}"]
     parts += _price_part(findings, leader, other)
     parts += _baseline_part(findings)
-    parts.append(_seeds_part(findings))
+    parts.append(_absent(findings) or _seeds_part(findings, pair))
     parts.append(_cost(findings, leader, other))
     return f"No clear winner: {'; '.join(filter(None, parts))}."
+
+
+def _absent(findings: Findings) -> str:
+    """``Adam has no run to compare with``; empty where everybody has one."""
+    missing = [name for name in findings.active if not findings.counted_runs(name)]
+    if not missing:
+        return ""
+    verb = "has" if len(missing) == 1 else "have"
+    return f"{_names(findings, missing)} {verb} no run to compare with"
 
 
 def _nobody_reached(findings: Findings, leader: str) -> str:
@@ -144,10 +155,10 @@ def _rival(findings: Findings, name: str) -> str:
     return min(others, key=lambda other: _closeness(findings.pair(name, other)))
 
 
-def _closeness(pair: Pair | None) -> tuple[bool, float]:
+def _closeness(pair: Pair | None) -> tuple[bool, bool, float]:
     if pair is None or pair.bounds is None:
-        return (False, 0.0)
-    return (pair.better is not None, abs(pair.bounds.median))
+        return (True, False, 0.0)
+    return (False, pair.better is not None, abs(pair.bounds.median))
 
 
 def _claim(findings: Findings, pair: Pair, name: str) -> str:
@@ -158,9 +169,7 @@ def _claim(findings: Findings, pair: Pair, name: str) -> str:
     assert bounds is not None, "the pair has common seeds"
     outcome = findings.outcome
     if outcome is Outcome.FINAL_LOSS:
-        if math.isinf(bounds.median):
-            return f"{title} ends its runs where most of {rival}'s diverge"
-        return f"{title} ends at {_times(bounds)} {_of(rival)} {findings.metric.words}"
+        return _loss_claim(findings, pair, name)
     target = _goal(findings)
     if math.isinf(bounds.median):
         mine, theirs = findings.time_to(name), findings.time_to(other)
@@ -173,15 +182,50 @@ def _claim(findings: Findings, pair: Pair, name: str) -> str:
     return f"{title} reaches {target} in {_times(bounds)} {_of(rival)} {_measure(outcome)}"
 
 
+def _loss_claim(findings: Findings, pair: Pair, name: str) -> str:
+    """``K-BFGS ends at 0.84× Adam's training loss``; where no ratio exists, by how much below."""
+    other = pair.second if name == pair.first else pair.first
+    title, rival = findings.title(name), findings.title(other)
+    bounds, words = pair.log_ratio_of(name), findings.metric.words
+    assert bounds is not None, "the pair has common seeds"
+    if math.isinf(bounds.median):
+        mine, theirs = (findings.contenders[one].final_loss.median for one in (name, other))
+        if theirs is None:
+            return f"{title} ends its runs, {rival} diverges or fails in half of its own or more"
+        return (
+            f"{title} ends at a {words} of {numbers.loss(mine)}, {rival} of {numbers.loss(theirs)}"
+        )
+    if pair.stand_ins:
+        return f"{title} ends {_away(bounds.median)} {_of(rival)} {words}"
+    return f"{title} ends at {_times(bounds)} {_of(rival)} {words}"
+
+
 def _evidence(pair: Pair, name: str) -> str:
     """``(95 % 0.37–0.46, corrected p = 0.023, 8 seeds)``."""
     bounds = pair.log_ratio_of(name)
     assert bounds is not None, "the pair has common seeds"
-    interval = numbers.span(ratio(bounds.low), ratio(bounds.high), write=numbers.ratio)
+    interval = _difference(bounds) if pair.stand_ins else _ratios(bounds)
     parts = [f"95 % {interval}"] if interval else []
     parts.append(f"corrected {numbers.probability(pair.corrected_p)}")
     parts.append(numbers.counted(len(pair.log_ratios), "seed"))
     return f"({', '.join(parts)})"
+
+
+def _ratios(bounds: Bounds) -> str:
+    return numbers.span(ratio(bounds.low), ratio(bounds.high), write=numbers.ratio)
+
+
+def _difference(bounds: Bounds) -> str:
+    """``from 1.2 % to 3.4 % below``; empty where a side has no bound."""
+    if math.isinf(bounds.low) or math.isinf(bounds.high):
+        return ""
+    return f"from {_away(bounds.high)} to {_away(bounds.low)}"
+
+
+def _away(difference: float) -> str:
+    """``3.4 % below``."""
+    share = numbers.number(100 * abs(difference), 2)
+    return f"{share} % {'above' if difference > 0 else 'below'}"
 
 
 def _price_part(findings: Findings, name: str, other: str) -> list[str]:
@@ -203,15 +247,18 @@ def _baseline_part(findings: Findings) -> list[str]:
     return [f"{_names(findings, names)} {verb} the baseline {findings.title(findings.baseline)}"]
 
 
-def _seeds_part(findings: Findings) -> str:
+def _seeds_part(findings: Findings, pair: Pair) -> str:
+    """What more seeds would do; the pair is the one that the sentence is about."""
     if not findings.complete:
         return ""
     needed = minimum_seeds(len(findings.active))
     if findings.spec.seeds < needed:
         return f"a winner needs at least {numbers.counted(needed, 'seed')}"
-    if findings.more_seeds is None:
-        return ""
-    return f"about {numbers.counted(findings.more_seeds, 'more seed')} would probably decide it"
+    if findings.more_seeds is not None:
+        return f"about {numbers.counted(findings.more_seeds, 'more seed')} would probably decide it"
+    if pair.bounds is not None and abs(pair.bounds.median) <= INDIFFERENCE:
+        return "a difference within 2 % counts as none"
+    return "how many seeds would decide it cannot be told"
 
 
 def _cost(findings: Findings, *names: str) -> str:

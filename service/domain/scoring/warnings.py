@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from service.contracts import numbers
-from service.contracts.spec import Outcome
 from service.contracts.states import ENDED_TRIALS, TrialState
-from service.domain.results import TrialResult, counts
+from service.domain.planning import minimum_seeds
+from service.domain.results import TrialResult, counts, own_failure
 from service.domain.scoring.findings import Findings
 from service.domain.scoring.permutation import identical
+from service.domain.scoring.places import place_warnings
 
 
 def warnings(
@@ -23,11 +24,12 @@ def warnings(
     return (
         *_searches(findings, tuning),
         *_contenders(findings),
+        *_failed_runs(findings, finals),
         *_cancelled_runs(findings, finals),
         *_target(findings),
         *_same_seeds(findings),
-        *_environments(findings, finals),
-        *_apart(findings, finals),
+        *_few_seeds(findings),
+        *place_warnings(findings, finals),
     )
 
 
@@ -96,15 +98,30 @@ def _contenders(findings: Findings) -> Iterator[str]:
             )
         if report.diverged:
             yield f"{title}: {report.diverged} of {report.runs} runs of the finals diverged"
-        if report.failed:
+
+
+def _failed_runs(findings: Findings, finals: Sequence[TrialResult]) -> Iterator[str]:
+    """Says whose runs failed, and whether that counts against them."""
+    failed = [trial for trial in finals if trial.state is TrialState.FAILED]
+    for name, title in findings.titles.items():
+        own = sum(trial.contender == name and own_failure(trial) for trial in failed)
+        lost = sum(trial.contender == name and not own_failure(trial) for trial in failed)
+        if own:
             yield (
-                f"{title}: {numbers.counted(report.failed, 'run')} of the finals failed; "
-                "out of memory or a bad setting counts as a miss, else the seed is left out"
+                f"{title}: {numbers.counted(own, 'run')} of the finals ran out of memory or could "
+                "not run with its settings: each counts as a miss"
+            )
+        if lost:
+            yield (
+                f"{title}: {numbers.counted(lost, 'run')} of the finals failed through no fault "
+                "of its own; their seeds are left out of its pairs"
             )
 
 
 def _cancelled_runs(findings: Findings, finals: Sequence[TrialResult]) -> Iterator[str]:
     """Says whose runs a person took out: whoever sees the curves can take the bad ones."""
+    if findings.stopped:
+        return  # the sentence says so of the whole comparison
     for name in findings.contenders:
         runs = sum(
             trial.contender == name and trial.state is TrialState.CANCELLED for trial in finals
@@ -123,10 +140,11 @@ def _target(findings: Findings) -> Iterator[str]:
         yield f"the initial weights of {names} are at the target already: give a lower one"
     if findings.target.winner_changes:
         yield "the verdict hangs on the target: moved by 5 % it names another winner, or none"
-    if findings.outcome is Outcome.FINAL_LOSS and any(
-        (report.final_loss.median or 0) < 0 for report in findings.contenders.values()
-    ):
-        yield "losses below zero have no ratios: symmetric relative differences stand for them"
+    if any(pair.stand_ins for pair in findings.pairs):
+        yield (
+            "losses below zero have no ratios: the difference of two losses over the mean of their "
+            "sizes stands for the logarithm of one"
+        )
 
 
 def _same_seeds(findings: Findings) -> Iterator[str]:
@@ -138,34 +156,24 @@ def _same_seeds(findings: Findings) -> Iterator[str]:
             )
 
 
-def _environments(findings: Findings, finals: Sequence[TrialResult]) -> Iterator[str]:
-    known = [
-        (trial.contender, trial.environment) for trial in finals if trial.environment is not None
-    ]
-    places = {place.model_copy(update={"plugins": ()}) for _, place in known}
-    if findings.outcome is Outcome.TRAINING_SECONDS and len(places) > 1:
-        yield "the finals ran in different environments: their times may not be comparable"
-    for name in findings.contenders:
-        versions = {", ".join(place.plugins) for contender, place in known if contender == name}
-        if len(versions) > 1:
-            each = numbers.listed(sorted(versions))
-            yield f"{findings.title(name)} was not made with the same plug-ins in every run: {each}"
-
-
-def _apart(findings: Findings, finals: Sequence[TrialResult]) -> Iterator[str]:
-    """Says where an extension added some of a seed's runs, which then ran later than the others.
-
-    Planned together, the contenders' runs on a seed have numbers that follow on one another.
-    """
-    if findings.outcome is not Outcome.TRAINING_SECONDS:
+def _few_seeds(findings: Findings) -> Iterator[str]:
+    """Says where runs are missing, so that pairs rest on fewer seeds than were planned."""
+    planned = findings.spec.seeds
+    short = [pair for pair in findings.pairs if len(pair.log_ratios) < planned]
+    if not short or not findings.complete:
         return
-    numbers_of: dict[int, list[int]] = {}
-    for trial in finals:
-        numbers_of.setdefault(trial.seed, []).append(trial.number)
-    together = len(findings.spec.contenders)
-    apart = sum(max(own) - min(own) >= together for own in numbers_of.values())
-    if apart:
-        yield (
-            f"on {apart} of {numbers.counted(len(numbers_of), 'seed')} an extension added finals "
-            "that ran later than the others: times may differ for what the machine did then"
+    fewest = min(len(pair.log_ratios) for pair in short)
+    if len(findings.pairs) == 1:
+        names = f"{findings.title(short[0].first)} and {findings.title(short[0].second)}"
+        told = f"{names} have {fewest} of {planned} planned seeds in common"
+    else:
+        told = (
+            f"{len(short)} of {len(findings.pairs)} pairs of contenders have fewer than the "
+            f"{planned} planned seeds in common, as few as {fewest}"
         )
+    bounded, needed = minimum_seeds(2), minimum_seeds(len(findings.active))
+    if fewest < bounded <= planned:
+        told += f"; below {bounded} a pair has no interval, and nobody is better"
+    elif fewest < needed <= planned and findings.verdict.winner is None:
+        told += f"; among {len(findings.active)} contenders a winner may take {needed}"
+    yield told

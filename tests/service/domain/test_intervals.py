@@ -67,21 +67,3 @@ def test_missed_runs_leave_the_side_open_and_the_rest_as_it_is() -> None:
 def test_half_of_the_runs_missed_leave_no_median() -> None:
     assert median_interval([1.0, 2, 3, math.inf, math.inf, math.inf]).median == math.inf
     assert median_interval([-math.inf] * 3 + [math.inf] * 3).median == 0
-
-
-@pytest.mark.parametrize(
-    ("draw", "median"),
-    [
-        (lambda rng, shape: rng.normal(size=shape), 0.0),
-        (lambda rng, shape: rng.standard_t(3, size=shape), 0.0),
-        (lambda rng, shape: rng.exponential(size=shape), math.log(2)),
-    ],
-    ids=["normal", "t3", "exponential"],
-)
-def test_the_interval_covers_the_median_as_often_as_it_says(draw, median: float) -> None:
-    samples = draw(np.random.default_rng(5), (600, 8))
-    covered = [
-        bounds.low <= median <= bounds.high for bounds in map(median_interval, samples.tolist())
-    ]
-    # 95 % give or take three standard errors of 0.9 %
-    assert 0.92 <= np.mean(covered) <= 0.98
