@@ -34,21 +34,23 @@ def tables_in_latex(text: str) -> list[Rows]:
 def tables_in_markdown(text: str) -> list[Rows]:
     """The tables of a document."""
     tables: list[Rows] = []
+    in_cell = False
     for token in _MARKDOWN.parse(text):
         match token.type:
             case "table_open":
                 tables.append([])
             case "tr_open":
                 tables[-1].append([])
-            case "inline" if tables and token.level == _CELL:
-                tables[-1][-1].append(_words(token))
+            case "th_open" | "td_open":
+                tables[-1][-1].append("")
+                in_cell = True
+            case "th_close" | "td_close":
+                in_cell = False
+            case "inline" if in_cell:
+                tables[-1][-1][-1] = _words(token)
             case _:
                 pass
     return tables
-
-
-_CELL = 4
-"""How deep a cell lies below the document: table, its head or body, row, cell."""
 
 
 def blocks_in_markdown(text: str) -> list[str]:
