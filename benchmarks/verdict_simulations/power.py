@@ -45,7 +45,7 @@ def power_table(simulations: int) -> str:
                 power(simulations, contenders=own, seeds=seeds, faster=faster, spread=spread)
                 for own, seeds in columns
             )
-            rows.append([f"{faster:.0%}", f"{spread:.0%}", *(f"{cell:.2f}" for cell in cells)])
+            rows.append([share(faster, 0), share(spread, 0), *(f"{cell:.2f}" for cell in cells)])
     head = [f"{contenders} contenders, {seeds} seeds" for contenders, seeds in columns]
     return table(["faster by", "spread", *head], rows)
 
@@ -83,6 +83,8 @@ def seeds_table(simulations: int) -> str:
             told, decided = decided_by_more_seeds(
                 simulations, contenders=contenders, seeds=seeds, faster=0.2, spread=spread
             )
-            rows.append([str(contenders), str(seeds), f"{spread:.0%}", share(told), share(decided)])
+            rows.append(
+                [str(contenders), str(seeds), share(spread, 0), share(told), share(decided)]
+            )
     head = ["contenders", "seeds", "spread", "undecided and told of up to 60", "then decided"]
     return table(head, rows)

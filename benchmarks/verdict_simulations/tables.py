@@ -9,6 +9,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def share(value: float) -> str:
+def share(value: float, digits: int = 1) -> str:
     """``4.2 %``."""
-    return f"{100 * value:.1f} %"
+    return f"{100 * value:.{digits}f} %"

@@ -151,7 +151,7 @@ class PairReport(Contract):
     censored: int
     """Seeds of which at least one run missed the target."""
     better: str | None
-    """The contender that is better beyond doubt and by more than 2 %, if any."""
+    """The contender shown to be better by more than 2 % (corrected p < 0.05), if any."""
 
 
 class Target(Contract):

@@ -1,6 +1,5 @@
 """The report of a comparison from its trials: every figure, test and sentence."""
 
-import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -191,9 +190,7 @@ def _out(results: ComparisonResults, problem: str) -> tuple[str, ...]:
 def _target(spec: ComparisonSpec, runs: Mapping[str, tuple[Run, ...]]) -> Target:
     rule = spec.verdict.target
     if rule == "relative":
-        value = relative_target(
-            [run.best_loss for run in own if math.isfinite(run.best_loss)] for own in runs.values()
-        )
+        value = relative_target([run.best_loss for run in own] for own in runs.values())
     else:
         value = rule
     if value is None or spec.verdict.outcome is Outcome.FINAL_LOSS:

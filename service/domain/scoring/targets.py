@@ -51,14 +51,16 @@ def relative_target(best_losses: Iterable[Sequence[float]]) -> float | None:
     """The worst median best loss of the contenders, plus 5 % of its size.
 
     Args:
-        best_losses: For each contender the lowest loss of each run that finished. A contender
-            without any, because all diverged, is left out.
+        best_losses: For each contender the lowest loss of each run that counts; infinite where
+            it did not finish. Who has no finite median, because half or more diverged, is left
+            out.
 
     Returns:
-        The target, or None where no run finished.
+        The target, or None where nobody has one.
     """
     medians = [statistics.median(losses) for losses in best_losses if losses]
-    return moved(max(medians), MARGIN) if medians else None
+    finite = [median for median in medians if math.isfinite(median)]
+    return moved(max(finite), MARGIN) if finite else None
 
 
 def moved(target: float, share: float) -> float:

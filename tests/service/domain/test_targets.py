@@ -88,9 +88,16 @@ def test_the_relative_target_is_the_worst_median_best_loss_plus_five_percent() -
     assert relative_target([[40, 50, 90], [60, 60]]) == pytest.approx(63)
 
 
-def test_contenders_of_which_no_run_finished_do_not_set_the_target() -> None:
+def test_a_run_that_diverged_is_the_worst_of_its_contender() -> None:
+    """Of 20, 30 and a run that diverged the median is 30, as the report shows it."""
+    assert relative_target([[20, math.inf, 30], [10, 10]]) == pytest.approx(31.5)
+
+
+def test_contenders_without_a_median_do_not_set_the_target() -> None:
     assert relative_target([[], [20.0]]) == pytest.approx(21)
-    assert relative_target([[], []]) is None
+    assert relative_target([[math.inf, math.inf, 90], [20.0]]) == pytest.approx(21)
+    assert relative_target([[90, math.inf], [20.0]]) == pytest.approx(21)
+    assert relative_target([[], [math.inf]]) is None
 
 
 @given(value=st.floats(-1e6, 1e6), share=st.floats(0, 0.5))
