@@ -1,17 +1,16 @@
 """How often the interval of a profile's score covers the true one.
 
 ``python -m benchmarks.profile_intervals`` prints the table of docs/verdict.md: simulated suites of
-three and of ten problems and of two and of six contenders, whose true median outcomes differ by a
-log-normal factor or not at all, with paired log-normal seeds. Beside the interval that reports
-have stands the plain one from percentile to percentile.
+six contenders whose true median outcomes differ by a log-normal factor or not at all, over paired
+log-normal seeds. In brackets stands the plain interval from percentile to percentile.
 """
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import norm
 
 from service.domain.scoring.profiles import (
     Floats,
@@ -28,6 +27,31 @@ COMMON = 0.5
 """Share of a log outcome's variance that the contenders have in common on a seed."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """What is simulated."""
+
+    words: str = ""
+    differences: float
+    """Standard deviation of the log of the true medians on a problem."""
+    noise: float = 0.2
+    """Standard deviation of the log of an outcome between seeds."""
+    missing: float = 0.0
+    """Share of the last contender's runs that miss the target."""
+    contenders: int = 6
+    problems: int = 10
+    seeds: int = 8
+
+
+SUITES = (
+    Suite(words="all equal on every problem", differences=0),
+    Suite(words="differ by 10 %", differences=0.1),
+    Suite(words="differ by 50 %", differences=0.5),
+    Suite(words="differ by 50 %, little noise", differences=0.5, noise=0.05),
+    Suite(words="differ by 50 %, one misses three runs in ten", differences=0.5, missing=0.3),
+)
+
+
 @dataclass(frozen=True)
 class Coverage:
     """Shares of the scores that were covered."""
@@ -36,76 +60,65 @@ class Coverage:
     """By the interval that reports have."""
     percentiles: float
     """By the one from percentile to percentile."""
-    width: float
-    """Of the interval that reports have, in the mean."""
 
 
 def coverage(
-    *,
-    seeds: int,
-    differences: float,
-    noise: float,
-    problems: int = 10,
-    contenders: int = 6,
-    simulations: int = SIMULATIONS,
-    resamples: int = RESAMPLES,
+    suite: Suite, *, simulations: int = SIMULATIONS, resamples: int = RESAMPLES
 ) -> Coverage:
     """Simulate suites and count.
 
     Args:
-        seeds: Of each problem.
-        differences: Standard deviation of the log of the true medians on a problem.
-        noise: Standard deviation of the log of an outcome between seeds.
-        problems: Of a suite.
-        contenders: Of a suite.
-        simulations: How many suites.
+        suite: What is simulated.
+        simulations: How often.
         resamples: Of the seeds of each suite.
     """
     generator = np.random.default_rng(20)
     found = []
     for simulation in range(simulations):
-        truth = np.exp(generator.normal(0, differences, (problems, contenders)))
-        outcomes = [row * _spread(generator, (seeds, contenders), noise) for row in truth]
+        shape = (suite.problems, suite.contenders)
+        factors = np.exp(generator.normal(0, suite.differences, shape))
+        outcomes = [row * _spread(generator, suite) for row in factors]
         seen = scores(ratios(np.stack([medians(values) for values in outcomes])))
         drawn = resampled_scores(outcomes, seed=simulation, resamples=resamples)
-        found += list(_covered(scores(ratios(truth)), seen, drawn))
-    both_sides, percentiles, width = np.mean(found, axis=0)
-    return Coverage(float(both_sides), float(percentiles), float(width))
+        found += list(_covered(scores(ratios(factors * _medians(suite))), seen, drawn))
+    both_sides, percentiles = np.mean(found, axis=0)
+    return Coverage(float(both_sides), float(percentiles))
 
 
-def _spread(generator: np.random.Generator, shape: tuple[int, int], noise: float) -> Floats:
-    """Factors with median 1, paired: a part of each seed's luck is every contender's."""
-    shared = generator.normal(0, noise, (shape[0], 1))
-    own = generator.normal(0, noise, shape)
-    return np.exp(COMMON**0.5 * shared + (1 - COMMON) ** 0.5 * own)
+def _spread(generator: np.random.Generator, suite: Suite) -> Floats:
+    """Factors (seeds, contenders), paired: a part of each seed's luck is every contender's."""
+    shared = generator.normal(0, suite.noise, (suite.seeds, 1))
+    own = generator.normal(0, suite.noise, (suite.seeds, suite.contenders))
+    found = np.exp(COMMON**0.5 * shared + (1 - COMMON) ** 0.5 * own)
+    found[generator.random(suite.seeds) < suite.missing, -1] = np.inf
+    return found
 
 
-def _covered(true: Floats, seen: Floats, drawn: Floats) -> Iterator[tuple[bool, bool, float]]:
+def _medians(suite: Suite) -> Floats:
+    """The true medians of these factors: misses move the last one up."""
+    found = np.ones(suite.contenders)
+    found[-1] = np.exp(suite.noise * norm.ppf(0.5 / (1 - suite.missing)))
+    return found
+
+
+def _covered(true: Floats, seen: Floats, drawn: Floats) -> Iterator[tuple[bool, bool]]:
     plain = np.quantile(drawn, (0.025, 0.975), axis=0)
     for index, value in enumerate(true):
         low, high = interval(float(seen[index]), drawn[:, index])
-        yield low <= value <= high, plain[0, index] <= value <= plain[1, index], high - low
+        yield low <= value <= high, plain[0, index] <= value <= plain[1, index]
 
 
 def main() -> None:
     """Print the table."""
-    sys.stdout.write(
-        "| problems | contenders | differ by | noise | seeds | both sides | percentiles | width |\n"
-        "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
-    )
-    grid = product((3, 10), (2, 6), (0.0, 0.1, 0.5), (0.05, 0.2), (8, 20))
-    for problems, contenders, differences, noise, seeds in grid:
-        one = coverage(
-            seeds=seeds,
-            differences=differences,
-            noise=noise,
-            problems=problems,
-            contenders=contenders,
-        )
-        sys.stdout.write(
-            f"| {problems} | {contenders} | {differences:.0%} | {noise:.0%} | {seeds} | "
-            f"{one.both_sides:.1%} | {one.percentiles:.1%} | {one.width:.3f} |\n"
-        )
+    sizes = [(problems, seeds) for problems in (3, 10) for seeds in (8, 20)]
+    header = [f"{problems} problems, {seeds} seeds" for problems, seeds in sizes]
+    sys.stdout.write(f"| contenders | {' | '.join(header)} |\n| --- |{' --- |' * len(sizes)}\n")
+    for suite in SUITES:
+        cells = []
+        for problems, seeds in sizes:
+            one = coverage(replace(suite, problems=problems, seeds=seeds))
+            cells.append(f"{100 * one.both_sides:.1f} % ({100 * one.percentiles:.1f} %)")
+        sys.stdout.write(f"| {suite.words} | {' | '.join(cells)} |\n")
         sys.stdout.flush()
 
 

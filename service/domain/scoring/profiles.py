@@ -154,8 +154,8 @@ def _why_left_out(findings: Findings, names: Sequence[str]) -> str:
         if name not in findings.out and not findings.outcomes.get(name)
     ]
     if silent:
-        what = "has no run that counts" if findings.complete else "has no run yet"
-        return f"{numbers.listed(silent)} {what}"
+        what = "no run that counts" if findings.complete else "no run yet"
+        return f"{what} of {numbers.listed(silent)}"
     if any(value <= 0 for own in findings.outcomes.values() for value in own.values()):
         if findings.outcome is Outcome.FINAL_LOSS:
             return "losses of zero or below have no ratios"

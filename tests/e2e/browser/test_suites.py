@@ -108,7 +108,7 @@ def test_before_anything_ran_there_are_words(browser: Browser, web: WebService) 
             "No tuning trial of this contender"
         )
         expect(page.locator("[data-profiles-words]")).to_contain_text("The profiles begin when")
-        expect(page.locator("[data-part=profiles]")).to_contain_text("has no run yet")
+        expect(page.locator("[data-part=profiles]")).to_contain_text("no run yet of")
 
 
 def test_the_page_knows_what_points_came_to_as_the_service_does(
