@@ -5,11 +5,11 @@ on problem p, r(p, c) = t(p, c) / min over c of t(p, c), and the profile of c is
 rho(tau) = share of problems with r(p, c) <= tau. The score is that of AlgoPerf (Dahl et al. 2023):
 1/3 of the integral of rho from 1 to 4, here exact: the mean over p of (4 - r) / 3 between 0 and 1.
 
-A problem that nobody solved stays among the problems, missed by all, as in both.
+A problem that nobody solved stays among the problems, missed by all, as in AlgoPerf.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,11 +166,10 @@ def _why_left_out(findings: Findings, names: Sequence[str]) -> str:
 def _outcomes(findings: Findings, names: Sequence[str]) -> Floats:
     """The outcomes on one problem, shape (seeds, contenders): missed infinite, NaN without a run.
 
-    A contender that is out there missed on every seed.
+    A contender that is out there has no run at all, and so an infinite median.
     """
     seeds = sorted({seed for own in findings.outcomes.values() for seed in own}) or [0]
-    everywhere: Mapping[int, float] = dict.fromkeys(seeds, math.inf)
-    columns = [everywhere if name in findings.out else findings.outcomes[name] for name in names]
+    columns = [findings.outcomes.get(name, {}) for name in names]
     return np.array([[column.get(seed, math.nan) for column in columns] for seed in seeds])
 
 
