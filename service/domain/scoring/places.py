@@ -23,14 +23,13 @@ _SHOWN = 3
 
 def place_warnings(findings: Findings, finals: Sequence[TrialResult]) -> Iterator[str]:
     """The warnings on one problem about the finals' machines, plug-ins and hours."""
-    if findings.outcome is Outcome.TRAINING_SECONDS:
-        yield from _different_places(finals)
+    yield from _different_places(findings, finals)
     yield from _different_plugins(findings, finals)
     if findings.outcome is Outcome.TRAINING_SECONDS:
         yield from _apart(findings, finals)
 
 
-def _different_places(finals: Sequence[TrialResult]) -> Iterator[str]:
+def _different_places(findings: Findings, finals: Sequence[TrialResult]) -> Iterator[str]:
     """Says how places differ, and whether within a seed: pairs of one place are comparable."""
     places: dict[int, list[Environment]] = {}
     for trial in finals:
@@ -47,6 +46,8 @@ def _different_places(finals: Sequence[TrialResult]) -> Iterator[str]:
         if torn
         else "each seed had one for all of its runs, so the ratios hold; the seconds vary with it"
     )
+    if findings.outcome is not Outcome.TRAINING_SECONDS:
+        consequence += "; the verdict does not rest on times"
     yield f"the finals ran in different environments ({told}): {consequence}"
 
 

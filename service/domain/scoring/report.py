@@ -1,6 +1,6 @@
 """The report of a comparison from its trials: every figure, test and sentence."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from service.contracts.catalogue import Catalogue
@@ -16,9 +16,10 @@ from service.contracts.report import (
 from service.contracts.spec import ComparisonSpec, Outcome
 from service.contracts.states import ENDED_TRIALS, StudyKind, TrialState
 from service.domain import draws
-from service.domain.planning import minimum_seeds, seeds_warning
-from service.domain.results import ComparisonResults, TrialResult, counts, own_failure, trials_of
+from service.domain.planning import minimum_seeds
+from service.domain.results import ComparisonResults, own_failure, trials_of
 from service.domain.scoring import intervals
+from service.domain.scoring.caveats import caveats
 from service.domain.scoring.contenders import contender_report
 from service.domain.scoring.findings import Findings, leader_of, titles
 from service.domain.scoring.history import notes
@@ -60,43 +61,8 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
         plugins=results.plugins,
         rerun=rerun,
         notes=notes(results, problems, rerun),
-        warnings=tuple(_warnings(results)),
+        warnings=tuple(caveats(results)),
     )
-
-
-def _warnings(results: ComparisonResults) -> Iterator[str]:
-    """What holds of every problem."""
-    spec = results.spec
-    if warning := seeds_warning(spec):
-        yield warning
-    if spec.seeds < (fewest := minimum_seeds(2)):
-        yield f"a 95 % interval takes at least {fewest} seeds: medians stand without one"
-    if len(spec.problems) > 1:
-        yield (
-            f"each of the {len(spec.problems)} problems is judged by itself: no p is corrected for "
-            "their number"
-        )
-    if results.decided_before:
-        yield "extended after a verdict: no p is corrected for that second look"
-    if not results.complete and any(map(counts, _finals(results))):
-        yield _UNFINISHED[results.stopped]
-
-
-_UNFINISHED = {
-    "": (
-        "interim: whoever looks again and again sees a winner by chance more often than in 5 %; "
-        "what counts is the verdict when all runs have ended"
-    ),
-    "was cancelled": (
-        "the comparison was cancelled before all runs had ended: what was seen may have been why, "
-        "so its p-values prove less than those of a whole one"
-    ),
-    "failed": "the comparison failed before all runs had ended: figures rest on those that had",
-}
-
-
-def _finals(results: ComparisonResults) -> Iterator[TrialResult]:
-    return (trial for trial in results.trials if trial.kind is StudyKind.FINALS)
 
 
 def _problem_report(

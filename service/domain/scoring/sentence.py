@@ -117,9 +117,10 @@ def _undecided(findings: Findings, leader: str) -> str:
         apart = f"{_names(findings, [leader, other])} have no seed in common"
         return f"No clear winner: {_absent(findings) or apart}; {_cost(findings, leader)}."
     if pair.log_ratios and not any(pair.log_ratios):
-        seeds = numbers.counted(len(pair.log_ratios), "seed")
+        seeds = len(pair.log_ratios)
+        where = "the only seed" if seeds == 1 else f"all of {seeds:,} seeds"
         both = f"{findings.title(leader)} and {findings.title(other)}"
-        return f"No clear winner: {both} are equal in all of {seeds} (p = 1)."
+        return f"No clear winner: {both} are equal in {where} (p = 1)."
     parts = [f"{_claim(findings, pair, leader)} {_evidence(pair, leader)}"]
     parts += _price_part(findings, leader, other)
     parts += _baseline_part(findings)

@@ -8,6 +8,7 @@ import pytest
 from service.contracts.catalogue import built_in
 from service.contracts.events import Environment
 from service.contracts.report import Report
+from service.contracts.spec import ComparisonSpec
 from service.contracts.states import FailureKind, TrialState
 from service.domain.results import ComparisonResults, TrialResult
 from service.domain.scoring import score
@@ -36,7 +37,9 @@ def of(*trials: TrialResult, spec: object = None, **fields: object) -> Compariso
     return replace(results(spec, [*searched(spec), *trials]), **fields)
 
 
-def placed(place: Callable[[TrialResult], tuple[str, int]]) -> ComparisonResults:
+def placed(
+    place: Callable[[TrialResult], tuple[str, int]], spec: ComparisonSpec | None = None
+) -> ComparisonResults:
     """The clear case, each trial on a host with so many threads."""
     told = {"device": "cpu", "python": "3.11", "torch": "2.13"}
     trials = []
@@ -44,7 +47,7 @@ def placed(place: Callable[[TrialResult], tuple[str, int]]) -> ComparisonResults
         host, threads = place(trial)
         environment = Environment(hostname=host, threads=threads, **told)
         trials.append(replace(trial, environment=environment))
-    return replace(CLEAR, trials=tuple(trials))
+    return replace(CLEAR, trials=tuple(trials), spec=spec or CLEAR.spec)
 
 
 def stopped(how: str) -> ComparisonResults:
@@ -128,6 +131,23 @@ CASES: dict[str, tuple[ComparisonResults, str, Sequence[str]]] = {
             "the finals ran in different environments (host n0, n1, n2 and 5 more): each seed had "
             "one for all of its runs, so the ratios hold; the seconds vary with it"
         ],
+    ),
+    "machines of their own where epochs decide": (
+        placed(
+            lambda trial: (trial.contender, 1),
+            a_spec(verdict={"outcome": "epochs", "target": 50.0}),
+        ),
+        "No clear winner: K-BFGS and Adam are equal in all of 8 seeds (p = 1)",
+        [
+            "the finals ran in different environments (host kbfgs and adam): on 8 of 8 seeds the "
+            "contenders' times come from different ones and may not be comparable; the verdict "
+            "does not rest on times"
+        ],
+    ),
+    "equal on one seed": (
+        reaching(a_spec(seeds=1), {"kbfgs": [2.0], "adam": [2.0]}),
+        "No clear winner: K-BFGS and Adam are equal in the only seed (p = 1).",
+        ["with 1 seed no winner among 2 contenders is possible, however large the difference"],
     ),
     "cancelled half-way": (
         stopped("was cancelled"),

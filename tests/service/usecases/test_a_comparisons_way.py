@@ -1,5 +1,6 @@
 """A comparison from its submission to its verdict, and what happens when things go wrong."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -103,6 +104,8 @@ def test_cancelling_a_running_comparison_stops_its_job_first(plane: ControlPlane
     plane.tick()
     assert plane.states(comparison_id) == ["cancelled", "cancelled"]
     assert plane.service.comparisons.get(comparison_id).state is ComparisonState.CANCELLED
+    (problem,) = plane.service.reports.report(comparison_id).problems
+    assert re.match(r"The comparison was cancelled after 0 of \d+ trials\. No", problem.sentence)
 
 
 def test_cancelling_twice_is_cancelling_once(plane: ControlPlane) -> None:
