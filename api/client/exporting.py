@@ -1,18 +1,23 @@
 """The commands ``report`` and ``export``: the verdict, the trials and the curves as files."""
 
 import argparse
+import os
 import shutil
 import sys
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from api.client.client import Client
 from api.client.commands import FINISHED, Add, print_json, reason_of
 from api.client.errors import Unreadable
+from api.client.mlflow import MlflowServer
+from api.client.mlflow_export import export
 from api.client.tables import console, print_report
 from service.contracts import numbers
 from service.contracts.forms import DataForm, DataTable, ReportForm
 
+MLFLOW = "mlflow"
 _ABOUT = {
     ReportForm.HTML: "write it as one self-contained page",
     ReportForm.MARKDOWN: "as the text of a pull request; - for standard output",
@@ -29,15 +34,15 @@ def add_commands(every: "argparse._SubParsersAction[argparse.ArgumentParser]", a
     report.add_argument("id", metavar="ID", help="the comparison's id")
     for form, about in _ABOUT.items():
         report.add_argument(f"--{form}", metavar="PATH", help=about)
-    export = add(every, "export", export_data, "a comparison's trials and curves as a file")
-    export.add_argument("id", metavar="ID", help="the comparison's id")
-    export.add_argument(
-        "--format", choices=[form.value for form in DataForm], default="csv", help="default: csv"
-    )
-    export.add_argument(
+    data = add(every, "export", export_data, "a comparison's trials and curves as a file")
+    data.add_argument("id", metavar="ID", help="the comparison's id")
+    forms = (*(form.value for form in DataForm), MLFLOW)
+    data.add_argument("--format", choices=forms, default="csv", help="default: csv")
+    data.add_argument("--to", metavar="URL", help="of the MLflow server to write to")
+    data.add_argument(
         "--table", choices=[one.value for one in DataTable], help="one alone, of csv and parquet"
     )
-    export.add_argument(
+    data.add_argument(
         "--output", metavar="PATH", help="- for standard output; by default a new file here"
     )
 
@@ -62,7 +67,11 @@ def show_report(client: Client, options: argparse.Namespace) -> int:
 
 
 def export_data(client: Client, options: argparse.Namespace) -> int:
-    """Trials and curves in a file, or on standard output."""
+    """Trials and curves in a file, on standard output, or on an MLflow server."""
+    if (options.format == MLFLOW) != (options.to is not None):
+        raise Unreadable("--format mlflow and --to URL go together")
+    if options.to is not None:
+        return _to_mlflow(client, options)
     form = DataForm(options.format)
     table = None if options.table is None else DataTable(options.table)
     if options.output == "-":
@@ -79,6 +88,19 @@ def export_data(client: Client, options: argparse.Namespace) -> int:
     if options.json:
         return print_json({"file": str(path)})
     console().print(f"wrote {path} ({numbers.size(path.stat().st_size)})", soft_wrap=True)
+    return FINISHED
+
+
+def _to_mlflow(client: Client, options: argparse.Namespace) -> int:
+    if options.table or options.output:
+        raise Unreadable("--table and --output are of files: leave them out with --format mlflow")
+    with closing(MlflowServer(options.to, os.environ)) as server:
+        done = export(client, options.id, server)
+    if options.json:
+        return print_json(done)
+    runs = numbers.counted(done.runs, "run")
+    points = numbers.counted(done.points, "new point")
+    console().print(f"{runs}, {done.new_runs:,} of them new, {points}: {done.url}", soft_wrap=True)
     return FINISHED
 
 

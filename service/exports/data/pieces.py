@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 PIECE = 1 << 18
-"""Bytes after which a piece is handed on."""
+"""Bytes after which a further piece is handed on."""
 _BEFORE_TIME = (1980, 1, 1, 0, 0, 0)
 """What zips say of every file: the same data give the same bytes."""
 _FAST = 3
@@ -64,11 +64,16 @@ class _Sink:
 
 
 def pieces(write: Write) -> Iterator[bytes]:
-    """What is written, in pieces; the next is not begun before one was taken."""
+    """What is written, in pieces; the next is not begun before one was taken.
+
+    The first comes as soon as there is any, so that a reader sees that something comes.
+    """
     sink = _Sink()
+    enough = 1
     for _ in write(sink):
-        if sink.size >= PIECE:
+        if sink.size >= enough:
             yield sink.take()
+            enough = PIECE
     yield sink.take()
 
 
