@@ -20,6 +20,7 @@ from api.limits import Limits
 from api.metrics import Metrics
 from api.routes import (
     access,
+    agreement,
     capsules,
     catalogue,
     cluster,
@@ -45,6 +46,7 @@ RESOURCES = (
     managing,
     control,
     results,
+    agreement,
     exports,
     logs,
     studies,

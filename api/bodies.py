@@ -29,7 +29,8 @@ LIMIT = MEBIBYTE
 YAML_LIMIT = 64 << 10
 """YAML is read slowly; a larger document can be sent as JSON."""
 LARGE_LIMIT = 16 * MEBIBYTE
-"""Of what programs write: events, logs, capsules."""
+"""Of what programs write: events, logs, capsules, reports."""
+_OF_PROGRAMS = ("/v1/comparisons:rerun", "/v1/reports:compare")
 LONGEST_SIZE = 18
 """Digits of an announced size that are read; a longer one is too large by those alone."""
 
@@ -67,7 +68,7 @@ class BodyLimit:
 
 def _limit(path: str) -> int:
     told = path.startswith("/v1/studies/") and path.endswith(("/events", "/logs"))
-    return LARGE_LIMIT if told or path == "/v1/comparisons:rerun" else LIMIT
+    return LARGE_LIMIT if told or path in _OF_PROGRAMS else LIMIT
 
 
 def _announced(scope: Scope) -> int:

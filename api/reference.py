@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from api.errors import MEDIA_TYPE
 from service.contracts.access import KeyRequest
+from service.contracts.agreement import TwoReports
 from service.contracts.base import Contract
 from service.contracts.capsule import Capsule
 from service.contracts.catalogue import built_in
@@ -19,6 +20,7 @@ from service.contracts.events import EventBatch, Heartbeat
 from service.contracts.extension import Extension
 from service.contracts.logs import LogBatch
 from service.contracts.problem import Problem
+from service.contracts.report import Report
 from service.contracts.spec import ComparisonSpec
 from service.contracts.views import (
     ChangeEvent,
@@ -67,6 +69,7 @@ _IN_BODIES: tuple[type[Contract], ...] = (
     Problem,
     ChangeEvent,
     PointsAnnouncement,
+    TwoReports,
 )
 
 
@@ -155,6 +158,7 @@ def _examples() -> dict[str, list[Any]]:
     return {
         ComparisonSpec.__name__: [read_document(path.read_text("utf-8")) for path in SPECS],
         ComparisonPage.__name__: [page],
+        TwoReports.__name__: [{"then": one[Report.__name__], "now": one[Report.__name__]}],
         **{type(entry).__name__: [entry.model_dump(mode="json")] for entry in entries},
         **{name: [example] for name, example in one.items()},
     }

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from api.client.transport import Transport, read
 from service.contracts import capsule
+from service.contracts.agreement import ReportAgreement, TwoReports
 from service.contracts.views import ComparisonView
 
 
@@ -34,6 +35,16 @@ class Capsules:
             ComparisonView,
             self.http.request("POST", path, query=query, content=text, headers=headers),
         )
+
+    def compare(self, two: TwoReports) -> ReportAgreement:
+        """Whether what the earlier report claims held in the later one."""
+        answer = self.http.request(
+            "POST",
+            "/v1/reports:compare",
+            content=two.model_dump_json(),
+            headers={"Content-Type": "application/json"},
+        )
+        return read(ReportAgreement, answer)
 
 
 def is_capsule(text: str) -> bool:

@@ -231,6 +231,8 @@ class Report(Contract):
     status: Literal["interim", "final"]
     generated_at: datetime
     seeds: int
+    epochs: int | None = None
+    """Of each run, at most; None in an older report."""
     minimum_seeds: int
     """The fewest seeds at which a winner among these contenders is possible."""
     problems: tuple[ProblemReport, ...]

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
 
+from service.contracts.agreement import ReportAgreement, TwoReports
 from service.contracts.catalogue import Catalogue
 from service.contracts.forms import ReportForm, file_name
 from service.contracts.report import Report
@@ -77,6 +78,12 @@ class Reports:
         report = self.scoring(results, self.catalogue, self.clock.now())
         self._interim.put(stamp, report)
         return report
+
+    def agreement(self, two: TwoReports) -> ReportAgreement:
+        """Whether what the earlier of two reports claims held in the later one."""
+        from service.domain.scoring.agreement import agreement
+
+        return agreement(two.then, two.now)
 
     def file(self, comparison_id: str, form: ReportForm) -> tuple[str, bytes]:
         """The report in that form: how its file is called, and what it holds.

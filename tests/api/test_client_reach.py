@@ -29,6 +29,7 @@ pause {id} --contender adam | resume {id} --contender adam | cancel {id} --conte
 pause {id} | resume {id} | clone {id} | cancel {id} | delete {id}
 problems | optimizers | templates | workers | me | audit | login
 capsule {finished} --output {capsule} | submit {capsule}
+compare {finished} {finished}
 webhooks add https://hook.example/ | webhooks list | webhooks remove {webhook}
 keys create ci | keys list | keys revoke {key}
 """

@@ -44,6 +44,7 @@ JUDGED = (
     "POST /v1/comparisons",
     "POST /v1/comparisons:preview",
     "POST /v1/comparisons:rerun",
+    "POST /v1/reports:compare",
     "POST /v1/comparisons/{comparison_id}:clone",
     "POST /v1/comparisons/{comparison_id}:extend",
     "POST /v1/webhooks",

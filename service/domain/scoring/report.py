@@ -55,6 +55,7 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
         status="final" if results.complete else "interim",
         generated_at=now,
         seeds=spec.seeds,
+        epochs=spec.budget.epochs,
         minimum_seeds=minimum_seeds(len(spec.contenders)),
         problems=problems,
         profiles=profiles(found, seed=draws.derived(spec.seed, "profiles", 0)),
