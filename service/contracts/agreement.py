@@ -2,7 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import WithJsonSchema
 
 from service.contracts.base import Contract
 from service.contracts.report import Interval, Report
@@ -22,12 +24,24 @@ class Agreement(StrEnum):
     """They answer different questions, or one of them answers none."""
 
 
+_Told = Annotated[
+    Report,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "A report, as `GET /v1/comparisons/{comparison_id}/report` answers it.",
+        }
+    ),
+]
+"""Described in short: whoever asks has it from there."""
+
+
 class TwoReports(Contract):
     """What is to be compared."""
 
-    then: Report
+    then: _Told
     """The earlier one, whose claims are held against the other."""
-    now: Report
+    now: _Told
 
 
 class PairAgreement(Contract):
