@@ -79,7 +79,7 @@ def test_the_curves_are_saved_as_they_are_drawn(
 ) -> None:
     with watched_page(browser) as page:
         open_drawn(page, web, finished)
-        rows = rows_of(saved(page, "[data-save=csv]"))
+        rows = rows_of(saved(page, "[data-curves] [data-save=csv]"))
         assert len(rows) == 2 * 4, "two contenders, epochs 0 to 3"
         assert {row["runs"] for row in rows} == {"6"}
         page.get_by_role("button", name="adam n = 6").click()
@@ -87,10 +87,10 @@ def test_the_curves_are_saved_as_they_are_drawn(
             "aria-pressed", "false"
         )
         page.wait_for_timeout(600)
-        hidden = rows_of(saved(page, "[data-save=csv]"))
+        hidden = rows_of(saved(page, "[data-curves] [data-save=csv]"))
         assert {row["contender"] for row in hidden} == {"kbfgs"}
-        assert b"<svg" in saved(page, "[data-save=svg]")
-        assert saved(page, "[data-save=png]").startswith(b"\x89PNG")
+        assert b"<svg" in saved(page, "[data-curves] [data-save=svg]")
+        assert saved(page, "[data-curves] [data-save=png]").startswith(b"\x89PNG")
 
 
 def test_pointing_at_a_run_and_zooming_keep_to_the_policy(
@@ -122,7 +122,7 @@ def test_the_median_and_the_band_are_those_of_the_runs(
     losses = sorted(s.train_loss[-1] or 0.0 for s in series if s.contender == "kbfgs")
     with watched_page(browser) as page:
         open_drawn(page, web, finished)
-        rows = rows_of(saved(page, "[data-save=csv]"))
+        rows = rows_of(saved(page, "[data-curves] [data-save=csv]"))
     last = next(row for row in rows if row["contender"] == "kbfgs" and row["epoch"] == "3")
     assert float(last["median_train_loss"]) == pytest.approx((losses[2] + losses[3]) / 2)
     assert float(last["lowest"]) == pytest.approx(losses[0])

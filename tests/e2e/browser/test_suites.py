@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -94,6 +95,10 @@ def test_the_map_shows_the_chosen_search_and_keeps_the_choice_in_its_address(
         expect(page.locator("[data-map-caption]")).to_contain_text("of the space (")
         for word in ("map=adam", "mapx=damping", "problem=tiny-classes"):
             assert word in page.url
+        with page.expect_download() as download:
+            page.locator("[data-tuning] [data-save=csv]").click()
+        header, *rows = Path(download.value.path()).read_text().splitlines()
+        assert (header, len(rows)) == ("lr,final_loss,runs,stopped_early", 4)
         page.reload()
         expect(page.get_by_label("Across")).to_be_disabled()
         expect(page.locator("[data-curves] [data-problem-choice]")).to_have_value("tiny-classes")
