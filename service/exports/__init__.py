@@ -1,1 +1,1 @@
-"""Reports and results in forms that people take away: text, HTML."""
+"""Reports and data in forms that people take away; each is imported where it is asked for."""

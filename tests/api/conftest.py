@@ -8,6 +8,7 @@ import pytest
 from service.domain.records import Role
 from tests.support import api_site
 from tests.support.api_site import Site
+from tests.support.finished import finished
 from tests.support.terminal import Terminal, terminal_on
 
 
@@ -26,6 +27,15 @@ def site(tmp_path: Path, empty_database: Path) -> Iterator[Site]:
 def quiet_site(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Site]:
     with api_site.site(tmp_path_factory.mktemp("site") / "home", empty_database) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def finished_site(
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Path
+) -> Iterator[tuple[Site, str]]:
+    """A site with a comparison that ran to its end and has an evil name; to be read alone."""
+    with api_site.site(tmp_path_factory.mktemp("finished") / "home", empty_database) as made:
+        yield made, finished(made, name='"; filename="evil.exe" \\ <K-BFGS> ünd más')
 
 
 @pytest.fixture

@@ -17,30 +17,25 @@ from service.contracts.views import TrialView
 from service.domain.errors import StorageUnavailable
 from service.domain.records import Role
 from tests.support.api_site import SPEC, Site
-from tests.support.finished import finished
 from tests.support.terminal import Terminal
 
-
-@pytest.fixture(scope="module")
-def comparison(quiet_site: Site) -> str:
-    return finished(quiet_site, name='=1"\\ ; filename=x')
-
-
+FURTHER = ("markdown", "latex", "svg", "pdf")
 FILES = [(form, None) for form in DataForm]
 FILES += [(form, table) for form in DataForm if form.has_tables for table in DataTable]
 
 
 @pytest.mark.parametrize(("form", "table"), FILES)
 def test_each_form_is_a_file_with_its_type_and_a_harmless_name_that_may_be_kept(
-    quiet_site: Site, comparison: str, form: DataForm, table: DataTable | None
+    finished_site: tuple[Site, str], form: DataForm, table: DataTable | None
 ) -> None:
+    site, comparison = finished_site
     asked = {"format": form, **({"table": table} if table else {})}
-    viewer = quiet_site.asker(Role.VIEWER)
+    viewer = site.asker(Role.VIEWER)
     answer = viewer.get(f"/v1/comparisons/{comparison}/export", params=asked)
     assert answer.status_code == 200
     kind = data_kind(form, table)
     assert answer.headers["content-type"].split(";")[0] == kind.media_type
-    name = f"1-filename-x-{comparison}.{kind.suffix}"
+    name = f"filename-evil-exe-k-bfgs-nd-m-s-{comparison}.{kind.suffix}"
     assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
     again = viewer.get(
         f"/v1/comparisons/{comparison}/export",
@@ -48,6 +43,22 @@ def test_each_form_is_a_file_with_its_type_and_a_harmless_name_that_may_be_kept(
         headers={"If-None-Match": answer.headers["etag"]},
     )
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_each_link_of_the_page_is_a_file(finished_site: tuple[Site, str]) -> None:
+    site, comparison = finished_site
+    browser = site.asker(None)
+    browser.get(site.asker().post("/v1/login-links").json()["path"])
+    page = browser.get(f"/comparisons/{comparison}").text
+    menu = page[page.index('<details class="downloads">') : page.index("</details>")]
+    links = re.findall(r'href="([^"]+)"', menu)
+    data = {f"/v1/comparisons/{comparison}/export?format={form}" for form in DataForm}
+    reports = {f"/v1/comparisons/{comparison}/report?format={form}" for form in FURTHER}
+    assert data | reports <= set(links)
+    rest = set(links) - data - reports  # which have tests of their own
+    assert len(rest) == 2
+    for link in rest:
+        assert browser.get(link).status_code == 200
 
 
 def test_the_tag_moves_with_the_comparison(site: Site) -> None:
@@ -59,9 +70,10 @@ def test_the_tag_moves_with_the_comparison(site: Site) -> None:
 
 
 def test_it_has_every_trial_and_every_point_that_the_lists_have(
-    quiet_site: Site, comparison: str
+    finished_site: tuple[Site, str],
 ) -> None:
-    asker = quiet_site.asker()
+    site, comparison = finished_site
+    asker = site.asker()
     trials = asker.get(f"/v1/comparisons/{comparison}/trials").json()
     curves = {
         one["trial_id"]: one for one in asker.get(f"/v1/comparisons/{comparison}/metrics").json()
@@ -83,9 +95,10 @@ def test_it_has_every_trial_and_every_point_that_the_lists_have(
 
 
 def test_what_is_not_there_and_what_has_no_tables_are_refused(
-    quiet_site: Site, comparison: str
+    finished_site: tuple[Site, str],
 ) -> None:
-    asker = quiet_site.asker()
+    site, comparison = finished_site
+    asker = site.asker()
     assert asker.get("/v1/comparisons/nothing/export").status_code == 404
     answer = asker.get(f"/v1/comparisons/{comparison}/export?format=json&table=trials")
     assert answer.status_code == 422

@@ -7,7 +7,6 @@ from fastapi.testclient import TestClient
 
 from service.contracts import numbers
 from tests.support.api_site import Site
-from tests.support.finished import finished
 from tests.support.report_readers import (
     Rows,
     tables_in_html,
@@ -19,14 +18,10 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def comparison(quiet_site: Site) -> str:
-    return finished(quiet_site)
-
-
-@pytest.fixture(scope="module")
-def problem(quiet_site: Site, comparison: str) -> Json:
+def problem(finished_site: tuple[Site, str]) -> Json:
     """What the JSON says: every figure as it was computed."""
-    answer = quiet_site.asker().get(f"/v1/comparisons/{comparison}/report")
+    site, comparison = finished_site
+    answer = site.asker().get(f"/v1/comparisons/{comparison}/report")
     (one,) = answer.raise_for_status().json()["problems"]
     assert one["winner"] == "kbfgs"
     assert one["pairs"]
@@ -87,10 +82,11 @@ def reported_pairs(problem: Json) -> Rows:
     ],
 )
 def test_the_report_has_the_figures_of_the_json(
-    quiet_site: Site, comparison: str, problem: Json, form: str, read: Any
+    finished_site: tuple[Site, str], problem: Json, form: str, read: Any
 ) -> None:
+    site, comparison = finished_site
     address = f"/v1/comparisons/{comparison}/report?format={form}"
-    found = read(quiet_site.asker().get(address).raise_for_status().text)
+    found = read(site.asker().get(address).raise_for_status().text)
     assert found[0] == reported_contenders(problem)
     assert reported_pairs(problem) in found
 
@@ -140,10 +136,11 @@ def shown_pairs(problem: Json) -> Rows:
 
 
 def test_the_page_has_the_figures_of_the_json(
-    quiet_site: Site, comparison: str, problem: Json
+    finished_site: tuple[Site, str], problem: Json
 ) -> None:
-    browser = quiet_site.asker(None)
-    browser.get(quiet_site.asker().post("/v1/login-links").json()["path"])
+    site, comparison = finished_site
+    browser = site.asker(None)
+    browser.get(site.asker().post("/v1/login-links").json()["path"])
     text = page(browser, comparison)
     tables = tables_in_html(text)
     assert shown_contenders(problem) in tables

@@ -1,12 +1,14 @@
 """The figures of a report as files."""
 
 import re
+from functools import cache
 from xml.etree import ElementTree
 
 import pytest
 
 from service.contracts.catalogue import built_in
 from service.contracts.forms import ReportForm
+from service.contracts.report import Report
 from service.domain.scoring import score
 from service.exports.canvas import FigureForm
 from service.exports.curves import Band, Curve, band
@@ -14,7 +16,15 @@ from service.exports.figures import figure_file
 from service.exports.palette import OPTIMIZER_COLOURS
 from tests.support.comparisons import NOW, PROBLEM, WON, a_spec, results, searched
 
-REPORT = score(WON, built_in(), now=NOW)
+
+@cache
+def report() -> Report:
+    return score(WON, built_in(), now=NOW)
+
+
+@cache
+def picture(form: FigureForm) -> bytes:
+    return figure_file(report(), WON, form)
 
 
 def words(svg: bytes) -> list[str]:
@@ -23,14 +33,14 @@ def words(svg: bytes) -> list[str]:
 
 @pytest.mark.parametrize("form", [ReportForm.SVG, ReportForm.PDF])
 def test_the_same_report_gives_the_same_bytes_without_a_date(form: FigureForm) -> None:
-    file = figure_file(REPORT, WON, form)
-    assert file == figure_file(REPORT, WON, form)
+    file = picture(form)
+    assert file == figure_file(report(), WON, form)
     assert not re.search(rb"CreationDate|<dc:date>", file)
     assert file.startswith(b"<?xml" if form is ReportForm.SVG else b"%PDF-")
 
 
 def test_it_shows_loss_against_epochs_and_seconds_one_colour_an_optimizer() -> None:
-    svg = figure_file(REPORT, WON, ReportForm.SVG)
+    svg = picture(ReportForm.SVG)
     shown = words(svg)
     for text in ("epochs", "training seconds", "training loss", "kbfgs (8)", WON.spec.name):
         assert shown.count(text) == 1
@@ -40,9 +50,9 @@ def test_it_shows_loss_against_epochs_and_seconds_one_colour_an_optimizer() -> N
 
 
 def test_several_problems_have_a_row_each_under_their_titles() -> None:
-    (one,) = REPORT.problems
+    (one,) = report().problems
     two = one.model_copy(update={"title": "the other one"})
-    svg = figure_file(REPORT.model_copy(update={"problems": (one, two)}), WON, ReportForm.SVG)
+    svg = figure_file(report().model_copy(update={"problems": (one, two)}), WON, ReportForm.SVG)
     assert words(svg).count("training seconds") == 2
     assert {one.title, "the other one"} <= set(words(svg))
 
