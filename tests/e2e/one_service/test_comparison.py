@@ -128,6 +128,17 @@ def test_the_best_checkpoint_of_each_final_stays_and_nothing_else(
         assert evaluate_splits(model, problem, data)["train_loss"] == pytest.approx(best, rel=1e-5)
 
 
+def test_its_capsule_runs_again_bit_for_bit(
+    service: RunningService, finished: tuple[str, set[str]]
+) -> None:
+    with service.client() as client:
+        again = client.capsules.rerun(client.capsules.of(finished[0])).id
+        wait_for(lambda: client.get(again).state in ENDED_COMPARISONS, 300, "its end")
+        rerun = client.report(again).rerun
+    assert rerun is not None
+    assert (rerun.trials, rerun.compared, rerun.same, rerun.differences) == (8, 8, 8, ())
+
+
 def test_every_socket_is_on_the_loopback(finished: tuple[str, set[str]]) -> None:
     _, addresses = finished
     assert addresses, "nothing was seen listening: this test would pass on anything"
