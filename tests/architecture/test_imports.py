@@ -33,8 +33,9 @@ def loaded_by(module: str) -> set[str]:
     [
         ("service.contracts.spec", {"sqlalchemy", "torch", "ray", "fastapi", "numpy"}),
         ("service.contracts.catalogue", {"sqlalchemy", "torch", "ray", "fastapi", "numpy"}),
-        ("service.bootstrap", {"torch", "ray", "fastapi", "matplotlib"}),
-        ("api.app", {"torch", "ray", "matplotlib"}),
+        ("service.bootstrap", {"torch", "ray", "fastapi", "matplotlib", "pyarrow"}),
+        ("api.app", {"torch", "ray", "matplotlib", "pyarrow"}),
+        ("service.exports.data.tensorboard", {"torch", "pyarrow", "numpy"}),
         ("api.client", {"torch", "ray", "fastapi", "sqlalchemy", "jinja2"}),
         ("workers.data", {"torch", "ray", "scipy", "httpx", "rich"}),
         ("kbfgs", {"pydantic", "ray", "sqlalchemy", "fastapi"}),

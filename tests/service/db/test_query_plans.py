@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from service.contracts.events import TrialPoint
+from service.contracts.forms import DataForm
 from service.db.models import Base
 from service.domain.ordering import COMPARISONS_BY, By, cursor_at, settled
 from tests.support.control_plane import ControlPlane, point
@@ -24,6 +25,7 @@ ASKED: dict[str, Callable[[ControlPlane, str], object]] = {
     "trials": lambda plane, one: plane.service.trials.of(one),
     "curves": lambda plane, one: plane.service.trials.series(one),
     "thinned curves": lambda plane, one: plane.service.trials.series(one, points=2),
+    "export": lambda plane, one: list(plane.service.exports.data(one, DataForm.CSV).pieces),
     "changes": lambda plane, one: plane.service.comparisons.changes(one, after=1),
     "last steps": lambda plane, one: plane.service.comparisons.last_steps(one),
     "log": lambda plane, one: plane.service.logs.page(one),

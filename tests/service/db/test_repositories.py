@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DataError, IntegrityError
 
+from service.contracts.events import MetricPoint
 from service.contracts.metrics import Metric
 from service.contracts.plan import Seeds
 from service.contracts.states import ComparisonState, StudyState
@@ -61,6 +62,24 @@ def test_a_point_comes_back_with_each_of_its_metrics(plane_on_both: ControlPlane
         unit.points.upsert(1, [(key, point(2)), (key, measured), (key, point(3))])
     with units.read() as unit:
         assert unit.points.of([key])[key] == (measured, point(3))
+        columns = unit.points.columns([key, key + 1])
+    assert columns[key + 1] == {}
+    kept = [name for name in MetricPoint.model_fields if name != "cost"]
+    assert columns[key] == {
+        name: (getattr(measured, name), getattr(point(3), name)) for name in kept
+    }
+
+
+def test_trials_come_in_pages_by_number(plane_on_both: ControlPlane) -> None:
+    comparison_id = plane_on_both.submit()
+    plane_on_both.submit()
+    with SqlUnits(plane_on_both.engine).read() as unit:
+        every = unit.trials.of(comparison_id)
+        first = unit.trials.page(comparison_id, after=-1, limit=3)
+        rest = unit.trials.page(comparison_id, after=first[-1].number, limit=3)
+        none = unit.trials.page(comparison_id, after=rest[-1].number, limit=3)
+    assert (*first, *rest) == every
+    assert (len(first), none) == (3, ())
 
 
 def test_one_of_many_claims_wins(plane_on_both: ControlPlane) -> None:
