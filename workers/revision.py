@@ -29,7 +29,7 @@ def revision_of(folder: Path, environment: Mapping[str, str]) -> str:
         return ""
     try:
         asked = subprocess.run(
-            ["git", "-C", str(folder), *_DESCRIBE],
+            ["git", "--no-optional-locks", "-C", str(folder), *_DESCRIBE],
             capture_output=True,
             text=True,
             timeout=_PATIENCE_SECONDS,
