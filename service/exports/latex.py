@@ -47,14 +47,17 @@ _FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 def render_latex(report: Report) -> str:
     """Tables by booktabs; the first of each problem has the verdict's sentence and the warnings.
 
-    It needs the packages booktabs and graphicx, and no other.
+    What concerns the comparison as a whole stands once, below the first table. It needs the
+    packages booktabs and graphicx, and no other.
     """
     head = (
         f"% Report of comparison {report.comparison_id}, "
         f"{report.generated_at:%Y-%m-%d %H:%M} UTC, {report.status}.\n"
         "% \\usepackage{booktabs}\n% \\usepackage{graphicx}"
     )
-    floats = [part for problem in report.problems for part in _problem(problem, report)]
+    floats: list[str] = []
+    for problem in report.problems:
+        floats += _problem(problem, report.comparison_id, beside=() if floats else _of_all(report))
     floats += _over_problems(report)
     return "\n\n".join((head, *floats)) + "\n"
 
@@ -66,15 +69,18 @@ def escaped(text: str) -> str:
     return "{}".join(_SPECIAL.sub(lambda found: _SYMBOLS[found[0]], part) for part in parts)
 
 
-def _problem(problem: ProblemReport, report: Report) -> list[str]:
+def _of_all(report: Report) -> tuple[str, ...]:
+    """What concerns all problems: where the runs come from, warnings and plug-ins."""
+    plugins = (f"With the plug-ins {', '.join(report.plugins)}.",) if report.plugins else ()
+    return (*report.notes, *report.warnings, *plugins)
+
+
+def _problem(problem: ProblemReport, comparison: str, *, beside: tuple[str, ...]) -> list[str]:
+    """The tables of one problem; the first has its warnings, and what is to stand beside them."""
     contenders, *further = tables_of(problem)
-    interim = "Interim: " if report.status == "interim" else ""
-    warnings = (*problem.warnings, *report.warnings)
-    if report.plugins:
-        warnings += (f"With the plug-ins {', '.join(report.plugins)}.",)
-    label = f"{report.comparison_id}-{problem.problem}"
+    label = f"{comparison}-{problem.problem}"
     return [
-        _float(contenders, f"{interim}{problem.sentence}", label, notes=warnings),
+        _float(contenders, problem.sentence, label, notes=(*problem.warnings, *beside)),
         *(
             _float(entry, f"{entry.title}: {problem.title}. {entry.note}", label)
             for entry in further

@@ -14,9 +14,7 @@ becoming a link."""
 def render_markdown(report: Report) -> str:
     """The verdict's sentence first, then the warnings and the tables, as GitHub shows them."""
     titled = len(report.problems) > 1
-    parts = [
-        part for problem in report.problems for part in _problem(problem, report, titled=titled)
-    ]
+    parts = [part for problem in report.problems for part in _problem(problem, titled=titled)]
     if report.profiles is not None:
         parts.append("## Over all problems")
         parts += _warnings(report.profiles.notes)
@@ -37,10 +35,9 @@ def escaped(text: str) -> str:
     )
 
 
-def _problem(problem: ProblemReport, report: Report, *, titled: bool) -> list[str]:
-    interim = "(interim) " if report.status == "interim" else ""
+def _problem(problem: ProblemReport, *, titled: bool) -> list[str]:
     parts = [f"## {escaped(problem.title)}"] if titled else []
-    parts.append(f"**{interim}{escaped(problem.sentence)}**")
+    parts.append(f"**{escaped(problem.sentence)}**")
     parts += _warnings(problem.warnings)
     contenders, *further = tables_of(problem)
     return [*parts, _table(contenders.table), *map(_titled, further)]

@@ -13,6 +13,7 @@ from service.exports.latex import escaped, render_latex
 from service.exports.tables import tables_of
 from tests.support.comparisons import NOW, WON, a_spec, results, searched
 from tests.support.report_readers import plain_latex, tables_in_latex
+from tests.support.suites import suite
 
 PRINTED = {
     "”": "''",
@@ -45,14 +46,27 @@ def test_it_is_balanced_needs_two_packages_and_begins_with_the_sentence() -> Non
     assert len(set(labels)) == len(labels) == 3
 
 
-def test_warnings_stand_below_the_first_table_and_interim_is_said() -> None:
+def test_warnings_stand_below_the_first_table_and_interim_is_said_once() -> None:
     spec = a_spec()
     report = score(results(spec, searched(spec), complete=False), built_in(), now=NOW)
     text = render_latex(report)
-    assert r"\caption{Interim: " in text
+    assert r"\caption{Interim (" in text
+    assert text.count("Interim") == 1
     first = text[: text.index(r"\end{table}")]
     for warning in (*report.problems[0].warnings, *report.warnings):
         assert escaped(warning) in first
+
+
+def test_what_concerns_all_problems_stands_once_below_the_first_table() -> None:
+    equal = {"kbfgs": [1.0, 1.1], "adam": [1.1, 1.0]}
+    notes, plugins = ("extended by ada: 4 seeds",), ("acme-optimizers 1.0",)
+    report = score(suite(equal, equal, equal), built_in(), now=NOW)
+    text = render_latex(report.model_copy(update={"notes": notes, "plugins": plugins}))
+    first = text[: text.index(r"\end{table}")]
+    assert report.warnings
+    for said in (*notes, *report.warnings, *plugins):
+        assert escaped(said) in first
+        assert text.count(escaped(said)) == 1
 
 
 @given(st.text(alphabet=r"ab 1\{}[]#$%&_^~`|<>-–×'.?!τ∞é" + "\t\x1b\u2028", max_size=30))

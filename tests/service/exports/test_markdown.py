@@ -24,10 +24,12 @@ def test_the_sentence_then_the_warnings_then_every_table_cell_for_cell() -> None
     ]
 
 
-def test_an_interim_report_says_so() -> None:
+def test_an_interim_report_says_so_once() -> None:
     spec = a_spec()
     report = score(results(spec, searched(spec), complete=False), built_in(), now=NOW)
-    assert render_markdown(report).startswith("**(interim) ")
+    text = render_markdown(report)
+    assert text.startswith("**Interim (")
+    assert text.lower().count("interim") == 1
 
 
 def test_a_name_notifies_nobody_and_is_no_markup() -> None:
