@@ -27,9 +27,14 @@ class Sensitivity(Contract):
 
     @property
     def written(self) -> str:
-        """As people read it: ``31 % of the space (5 of 16 points)``."""
+        """As people read it: ``31 % of the space (5 of 16 points)``.
+
+        The best point is near itself, so that 1 of n says nothing of a share.
+        """
         if self.share is None:
             why = f"{self.stopped} of {self.points} points were stopped early"
             return f"not known: {why if self.stopped else 'the best loss is 0'}"
+        if self.near == 1:
+            return f"the best point alone of {self.points}"
         of = "of the space" if self.even else "of the points tried"
         return f"{numbers.share(self.share)} {of} ({self.near} of {self.points} points)"

@@ -187,3 +187,14 @@ def _notes(counted: Sequence[Findings], outcomes: Sequence[Floats]) -> Iterator[
             f"no interval of a score: it takes {FEWEST_RUNS} runs of each contender on each "
             f"problem, and one has {runs}"
         )
+    elif (apart := sum(_tells_apart(one) for one in counted)) < len(counted) / 2:
+        yield (
+            f"contenders are close, for a pair is told apart on {apart} of {len(counted)} "
+            "problems: the scores' intervals may cover less than 95 % (61 to 85 % in simulations "
+            "of equal contenders), and the scores are a little too low"
+        )
+
+
+def _tells_apart(findings: Findings) -> bool:
+    """Whether the verdict calls anybody better than somebody else."""
+    return any(pair.better is not None for pair in findings.pairs)

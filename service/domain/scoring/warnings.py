@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from service.contracts import numbers
+from service.contracts.report import Interval
+from service.contracts.spec import Outcome
 from service.contracts.states import ENDED_TRIALS, TrialState
 from service.domain.planning import minimum_seeds
 from service.domain.results import TrialResult, counts, own_failure
@@ -27,6 +29,7 @@ def warnings(
         *_failed_runs(findings, finals),
         *_cancelled_runs(findings, finals),
         *_target(findings),
+        *_own_target(findings),
         *_same_seeds(findings),
         *_few_seeds(findings),
         *place_warnings(findings, finals),
@@ -145,6 +148,31 @@ def _target(findings: Findings) -> Iterator[str]:
             "losses below zero have no ratios: the difference of two losses over the mean of their "
             "sizes stands for the logarithm of one"
         )
+
+
+def _own_target(findings: Findings) -> Iterator[str]:
+    """Says where who is ahead set the relative target, and others end lower for sure."""
+    relative = findings.target.rule == "relative" and findings.outcome is not Outcome.FINAL_LOSS
+    if findings.leader is None or not relative:
+        return
+    ahead = findings.contenders[findings.leader]
+    reports = [findings.contenders[name] for name in findings.active]
+    bests = [one.best_loss.median for one in reports if one.best_loss.median is not None]
+    lower = [one for one in reports if _lies_below(one.final_loss, ahead.final_loss)]
+    if lower and ahead.best_loss.median == max(bests, default=None):
+        ends = [
+            f"{findings.title(one.name)} ends at {numbers.loss(one.final_loss.median)}"
+            for one in (*lower, ahead)
+        ]
+        yield (
+            f"the target is what {findings.title(ahead.name)} itself reaches at best, plus 5 %: "
+            f"{numbers.listed(ends)}; a lower target would ask for more"
+        )
+
+
+def _lies_below(one: Interval, other: Interval) -> bool:
+    """Whether all of an interval lies below all of another."""
+    return one.high is not None and other.low is not None and one.high < other.low
 
 
 def _same_seeds(findings: Findings) -> Iterator[str]:

@@ -171,6 +171,15 @@ def test_seeds_that_do_not_vary_give_the_score_as_interval() -> None:
         assert profile.low == profile.score == profile.high
 
 
+def test_close_contenders_have_a_note_that_intervals_cover_less() -> None:
+    equal = {"kbfgs": noisy(1.0, 1), "adam": noisy(1.0, -1)}
+    apart = {"kbfgs": noisy(1.0, 1), "adam": noisy(2.0, -1)}
+    close = "contenders are close, for a pair is told apart on 1 of 3 problems"
+    found = profiles_of(suite(equal, apart, equal)).notes
+    assert [note.split(":")[0] for note in found] == [close]
+    assert profiles_of(suite(equal, apart, apart)).notes == ()
+
+
 @pytest.mark.parametrize("differences", [0.1, 0.5])
 def test_the_interval_covers_where_contenders_differ(differences: float) -> None:
     found = coverage(Suite(differences=differences), simulations=40, resamples=200)

@@ -73,6 +73,10 @@ def test_where_points_were_stopped_early_the_share_is_not_known() -> None:
     assert stopped.written == "not known: 2 of 4 points were stopped early"
 
 
+def test_the_best_point_is_near_itself_and_no_share_follows_from_it() -> None:
+    assert found(1, 2, 3, 4).written == "the best point alone of 4"
+
+
 def test_a_best_loss_of_zero_has_no_tenth() -> None:
     assert found(0, 0, 1).written == "not known: the best loss is 0"
 

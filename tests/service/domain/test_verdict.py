@@ -177,6 +177,26 @@ def test_a_verdict_that_hangs_on_the_target_says_so() -> None:
     assert any("hangs on the target" in warning for warning in report.warnings)
 
 
+@pytest.mark.parametrize(
+    ("target", "lowest", "said"), [("relative", 30, True), ("relative", 57, False), (63, 30, False)]
+)
+def test_who_is_ahead_to_a_target_of_its_own_though_others_end_lower_is_told(
+    target: float | str, lowest: float, said: bool
+) -> None:
+    spec = a_spec(verdict={"target": target})
+    finals = [
+        a_trial("kbfgs", [100, lowest + s], seed=s, seconds_an_epoch=9 + s / 10) for s in range(8)
+    ]
+    finals += [a_trial("adam", [100, 60 - s / 10], seed=s) for s in range(8)]
+    report = judged(results(spec, [*searched(spec), *finals]))
+    told = (
+        "the target is what Adam itself reaches at best, plus 5 %: K-BFGS ends at 33.5 and Adam "
+        "ends at 59.65; a lower target would ask for more"
+    )
+    assert report.winner == "adam"
+    assert (told in report.warnings) is said
+
+
 def test_a_final_loss_decides_where_the_spec_says_so() -> None:
     spec = a_spec(verdict={"outcome": "final_loss"})
     finals = [a_trial("kbfgs", [100, 50 + s / 10], seed=s, seconds_an_epoch=9) for s in range(8)]
