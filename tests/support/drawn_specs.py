@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -180,9 +181,28 @@ def _settings(draw: DrawFn, entry: OptimizerEntry, document: Document, extent: E
                 found["settings"][needed] = 0.5
     if searched or grid or draw(st.booleans()):
         found["space"] = draw(_spaces(searched, extent, grid=grid))
+    assume(not _lacks_what_it_needs(entry, found))
     if "space" in found and draw(st.booleans()) and _may_end_low(found, document):
         found.setdefault("settings", {})["final_lr_fraction"] = draw(_SHARES)
     return found
+
+
+def _lacks_what_it_needs(entry: OptimizerEntry, contender: Document) -> bool:
+    """Whether a switch is on at every point and what it needs is 0 at every point."""
+    space, fixed = contender.get("space", {}), contender.get("settings", {})
+
+    def everywhere(name: str, default: object) -> list[object] | None:
+        """All values that are tried; of a range nobody says."""
+        searched = space.get(name)
+        return searched.get("values") if searched else [fixed.get(name, default)]
+
+    defaults = {setting.name: setting.default for setting in entry.settings}
+    return any(
+        set(everywhere(one.name, one.default) or ()) == {True}
+        and set(everywhere(one.needs, defaults[one.needs]) or ()) == {0}
+        for one in entry.settings
+        if one.needs
+    )
 
 
 def _may_end_low(contender: Document, document: Document) -> bool:
