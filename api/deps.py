@@ -154,6 +154,20 @@ async def listening(
         yield
 
 
+async def _few_at_once(request: Request, actor: Viewer) -> AsyncIterator[None]:
+    """One of the exports and the like that a key may have under way, until it ends.
+
+    Raises:
+        TooManyRequests: Where all of them are.
+    """
+    with get_limits(request).exports.one(actor.key_id):
+        yield
+
+
+FEW_AT_ONCE = Depends(_few_at_once)
+"""Of a route that keeps a thread busy for seconds."""
+
+
 def _needs(actor: Actor, role: Role) -> Actor:
     if not actor.role.covers(role):
         raise Forbidden(

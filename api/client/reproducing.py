@@ -51,7 +51,11 @@ def show_capsule(client: Client, options: argparse.Namespace) -> int:
 def show_agreement(client: Client, options: argparse.Namespace) -> int:
     """The sentence, and for each problem its own with a table of the pairs."""
     then, now = (_report(client, word) for word in (options.then, options.now))
-    found = client.capsules.compare(TwoReports(then=then, now=now))
+    try:
+        two = TwoReports(then=then, now=now)
+    except ValidationError as error:
+        raise Unreadable(f"no comparison has such a report: {first_error(error)}") from error
+    found = client.capsules.compare(two)
     if options.json:
         return print_json(found)
     print_agreement(console(), found)

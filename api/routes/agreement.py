@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from api.bodies import BodyDep
-from api.deps import ServiceDep, Viewer
+from api.deps import FEW_AT_ONCE, ServiceDep, Viewer
 from api.reference import json_body, problems
 from service.contracts.agreement import ReportAgreement, TwoReports
 
@@ -12,6 +12,7 @@ router = APIRouter(prefix="/v1", tags=["results"])
 
 @router.post(
     "/reports:compare",
+    dependencies=[FEW_AT_ONCE],
     openapi_extra=json_body(TwoReports),
     responses=problems(400, 413, 415),
 )

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from api.bodies import BodyDep
-from api.deps import IdempotencyKey, ServiceDep, Submitter, Viewer
+from api.deps import FEW_AT_ONCE, IdempotencyKey, ServiceDep, Submitter, Viewer
 from api.etags import TaggedRoute
 from api.reference import json_body, problems
 from service.contracts.capsule import Capsule
@@ -23,6 +23,7 @@ Threads = Annotated[
 @router.get(
     "/comparisons/{comparison_id}/capsule",
     response_model=Capsule,
+    dependencies=[FEW_AT_ONCE],
     responses=problems(404, 409),
 )
 def capsule(_: Viewer, service: ServiceDep, comparison_id: str) -> Response:

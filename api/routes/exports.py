@@ -1,13 +1,12 @@
 """A comparison's trials and curves as a file."""
 
-from collections.abc import AsyncIterator
 from itertools import chain
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from api.deps import ServiceDep, Viewer, get_limits
+from api.deps import FEW_AT_ONCE, ServiceDep, Viewer
 from api.errors import InvalidRequest
 from api.etags import KEPT, TaggedRoute, has
 from api.headers import named
@@ -23,20 +22,10 @@ _FILE = {"schema": {"type": "string", "format": "binary"}}
 _TYPES = ("text/csv", "application/zip", "application/vnd.apache.parquet")
 
 
-async def _few(request: Request, actor: Viewer) -> AsyncIterator[None]:
-    """One of the exports that a key may have under way, until it ends.
-
-    Raises:
-        TooManyRequests: Where all of them are.
-    """
-    with get_limits(request).exports.one(actor.key_id):
-        yield
-
-
 @router.get(
     "/export",
     response_model=Export,
-    dependencies=[Depends(_few)],
+    dependencies=[FEW_AT_ONCE],
     responses={200: {"content": dict.fromkeys(_TYPES, _FILE)}, **problems(404)},
 )
 def export(

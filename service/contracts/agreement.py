@@ -1,14 +1,15 @@
 """Two reports of the same question held against each other: did the result hold?"""
 
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import WithJsonSchema
+from pydantic import AfterValidator, WithJsonSchema
 
 from service.contracts.base import Contract
 from service.contracts.report import Interval, Report
-from service.contracts.spec import Outcome
+from service.contracts.spec import MOST, Outcome
 
 
 class Agreement(StrEnum):
@@ -24,8 +25,31 @@ class Agreement(StrEnum):
     """They answer different questions, or one of them answers none."""
 
 
+def _as_a_spec_has_them(report: Report) -> Report:
+    """The report itself: anyone may send one, and an answer must not outgrow what was asked.
+
+    Raises:
+        ValueError: Where it has more problems, contenders or pairs than a comparison may have, or
+            one of them twice.
+    """
+    _each_once("problems", [problem.problem for problem in report.problems], MOST)
+    for problem in report.problems:
+        _each_once("contenders", [contender.name for contender in problem.contenders], MOST)
+        pairs = [frozenset((pair.first, pair.second)) for pair in problem.pairs]
+        _each_once("pairs", pairs, MOST * (MOST - 1) // 2)
+    return report
+
+
+def _each_once(what: str, names: Sequence[Hashable], most: int) -> None:
+    if len(names) > most:
+        raise ValueError(f"must have at most {most} {what}, got {len(names)}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"must have each of its {what} once")
+
+
 _Told = Annotated[
     Report,
+    AfterValidator(_as_a_spec_has_them),
     WithJsonSchema(
         {
             "type": "object",

@@ -99,8 +99,9 @@ class IfShort(StrEnum):
     """It waits until a machine is there that is large enough."""
 
 
-_MOST = 32
-_SOME = Field(json_schema_extra={"minItems": 1, "maxItems": _MOST})
+MOST = 32
+"""Problems, and contenders, of a comparison."""
+_SOME = Field(json_schema_extra={"minItems": 1, "maxItems": MOST})
 
 
 class ComparisonSpec(Contract):
@@ -143,8 +144,8 @@ class ComparisonSpec(Contract):
     @field_validator("problems", "contenders")
     @classmethod
     def _some(cls, entries: tuple[object, ...]) -> tuple[object, ...]:
-        if not 1 <= len(entries) <= _MOST:
-            raise ValueError(f"must have 1 to {_MOST} entries, got {len(entries)}")
+        if not 1 <= len(entries) <= MOST:
+            raise ValueError(f"must have 1 to {MOST} entries, got {len(entries)}")
         return entries
 
     @model_validator(mode="after")

@@ -124,10 +124,11 @@ def _incomparable(then: ProblemReport, now: ProblemReport | None) -> str | None:
             f"different targets, {targets[0]} ({then.target.rule}) then, "
             f"{targets[1]} ({now.target.rule}) now"
         )
-    shared = _optimizers(then).keys() & _optimizers(now).keys()
+    before, after = _optimizers(then), _optimizers(now)
+    shared = before.keys() & after.keys()
     if len(shared) < 2:
         return "they have fewer than two contenders in common"
-    changed = sorted(name for name in shared if _optimizers(then)[name] != _optimizers(now)[name])
+    changed = sorted(name for name in shared if before[name] != after[name])
     return f"another optimizer is called {changed[0]!r}" if changed else None
 
 
