@@ -11,6 +11,7 @@ from service.contracts.sensitivity import Sensitivity
 from service.contracts.space import Space
 from service.contracts.spec import Outcome
 from service.contracts.usage import Phase
+from service.contracts.work import Work
 
 
 class Interval(Contract):
@@ -233,6 +234,8 @@ class Report(Contract):
     seeds: int
     epochs: int | None = None
     """Of each run, at most; None in an older report."""
+    work: Work | None = None
+    """What its runs were given; None in an older report."""
     minimum_seeds: int
     """The fewest seeds at which a winner among these contenders is possible."""
     problems: tuple[ProblemReport, ...]

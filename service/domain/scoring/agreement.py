@@ -1,10 +1,11 @@
 """Whether what an earlier report claims held in a later one.
 
 The rule. A pair claims that one contender is better, by more than 2 % beyond doubt, or it is open.
-A claim that the later report makes too *held*, and so did a pair that is open in both. A claim that
-it does not make is *contradicted* where the ratio moved away from it by more than chance explains:
-the 95 % interval of the ratio now over the ratio then lies on one side of 1. All else is *not
-contradicted*: that a pair became open, or was decided, may be for want of seeds.
+A claim that the later report makes too *held*, and so did a pair that is open in both. A claim is
+*contradicted* where the later report makes the opposite one, or makes none and the ratio moved away
+by more than chance explains: the 95 % interval of the ratio now over the ratio then lies on one
+side of 1. All else is *not contradicted*: that a pair became open, or was decided, may be for want
+of seeds. A problem is contradicted with any of its pairs; else its winner decides.
 
 The interval of a ratio over a ratio is made of the two by the method of variance estimates recovery
 (Donner and Zou 2012): both are estimates, and two intervals that overlap may well differ. It takes
@@ -28,6 +29,7 @@ from service.contracts.agreement import (
 from service.contracts.report import Interval, PairReport, ProblemReport, Report
 from service.domain.scoring.pairs import ratio
 from service.domain.scoring.targets import MARGIN
+from service.domain.scoring.work import other_work, work_notes
 
 _WORST_FIRST = (Agreement.CONTRADICTED, Agreement.NOT_CONTRADICTED, Agreement.HELD)
 
@@ -41,7 +43,12 @@ def agreement(then: Report, now: Report) -> ReportAgreement:
     """
     later = {problem.problem: problem for problem in now.problems}
     problems = tuple(
-        _problem(problem, later.get(problem.problem), _unlike(then, now))
+        _problem(
+            problem,
+            later.get(problem.problem),
+            unlike=_unlike(then, now) or other_work(then.work, now.work, problem.problem),
+            notes=tuple(work_notes(then.work, now.work)),
+        )
         for problem in then.problems
     )
     found = {problem.agreement for problem in problems}
@@ -86,7 +93,7 @@ def _whole(problems: Sequence[ProblemAgreement], worst: Agreement) -> str:
 
 
 def _problem(
-    then: ProblemReport, now: ProblemReport | None, unlike: str | None
+    then: ProblemReport, now: ProblemReport | None, *, unlike: str | None, notes: tuple[str, ...]
 ) -> ProblemAgreement:
     reason = unlike or _incomparable(then, now)
     pairs: tuple[PairAgreement, ...] = ()
@@ -106,7 +113,7 @@ def _problem(
         agreement=found,
         sentence=f"{then.title}: {sentence}",
         pairs=pairs,
-        notes=tuple(_notes(then, now)) if now else (),
+        notes=(*_notes(then, now), *notes) if now else (),
     )
 
 
@@ -148,7 +155,11 @@ def _optimizers(problem: ProblemReport) -> dict[str, str]:
 def _of_winners(
     then: ProblemReport, now: ProblemReport, pairs: Sequence[PairAgreement]
 ) -> tuple[Agreement, str]:
-    """What became of the winner, among the contenders that are in both."""
+    """What became of the pairs, and then of the winner, among the contenders in both."""
+    against = [pair for pair in pairs if pair.agreement is Agreement.CONTRADICTED]
+    if against:
+        told = min(against, key=lambda pair: pair.better_then != then.winner)
+        return Agreement.CONTRADICTED, f"contradicted: {_lost(told)}; {told.sentence}"
     if then.winner == now.winner:
         named = f"{then.winner} wins" if then.winner else "no clear winner"
         return Agreement.HELD, f"held: {named}, then and now"
@@ -160,20 +171,16 @@ def _of_winners(
         return Agreement.NOT_CONTRADICTED, (
             f"not contradicted: no clear winner then, {now.winner} now"
         )
-    against = [
-        pair
-        for pair in pairs
-        if pair.better_then == then.winner and pair.agreement is Agreement.CONTRADICTED
-    ]
-    if against:
-        return (
-            Agreement.CONTRADICTED,
-            f"contradicted: {then.winner} won then; {against[0].sentence}",
-        )
     return Agreement.NOT_CONTRADICTED, (
         f"not contradicted: {then.winner} won then, {now.winner or 'no clear winner'} now, and no "
         f"figure rules out that {then.winner} is better than those it was held against"
     )
+
+
+def _lost(pair: PairAgreement) -> str:
+    """Which claim it is that is contradicted: ``kbfgs was better than adam then, adam is now``."""
+    other = pair.second if pair.better_then == pair.first else pair.first
+    return f"{pair.better_then} was better than {other} then, {pair.better_now or 'neither'} is now"
 
 
 def _pairs(then: ProblemReport, now: ProblemReport) -> Iterator[PairAgreement]:
@@ -205,12 +212,16 @@ def pair_agreement(then: PairReport, now: PairReport) -> PairAgreement:
         better_then=then.better,
         better_now=now.better,
         agreement=found,
-        sentence=_pair_sentence(then, before, after, change),
+        sentence=_pair_sentence(then, now.better, before=before, after=after, change=change),
     )
 
 
 def _claim(then: PairReport, change: Interval, better_now: str | None) -> Agreement:
     """What became of a pair's claim; where it is gone the ratio may have moved away from it."""
+    if (
+        then.better and better_now
+    ):  # whatever the ratios, which are infinite where targets are missed
+        return Agreement.HELD if then.better == better_now else Agreement.CONTRADICTED
     if change.median is None:
         return Agreement.INCOMPARABLE
     if then.better == better_now:
@@ -224,15 +235,22 @@ def _claim(then: PairReport, change: Interval, better_now: str | None) -> Agreem
     return Agreement.CONTRADICTED if moved_away else Agreement.NOT_CONTRADICTED
 
 
-def _pair_sentence(then: PairReport, before: Interval, after: Interval, change: Interval) -> str:
+def _pair_sentence(
+    then: PairReport, better_now: str | None, *, before: Interval, after: Interval, change: Interval
+) -> str:
     """``adam/sgd is 0.44 (0.40–0.51), and was 0.41 (0.37–0.46)``, and whether it moved."""
-    written = [
-        numbers.with_span(one.median, one.low, one.high, write=numbers.number)
-        for one in (before, after)
-    ]
+    was = _written(before, then.better, then.first)
+    is_now = _written(after, better_now, then.first)
     moved = _log(change.low, -math.inf) > 0 or _log(change.high, math.inf) < 0
     beyond = ", which is more than chance explains" if moved else ""
-    return f"{then.first}/{then.second} is {written[1]}, and was {written[0]}{beyond}"
+    return f"{then.first}/{then.second} is {is_now}, and was {was}{beyond}"
+
+
+def _written(interval: Interval, better: str | None, first: str) -> str:
+    """The ratio with its interval; that of two of whom one missed the target is 0 or infinite."""
+    if interval.median is None and better is not None:
+        return "0" if better == first else "infinite"
+    return numbers.with_span(interval.median, interval.low, interval.high, write=numbers.number)
 
 
 def _change(before: Interval, after: Interval) -> Interval:
@@ -273,6 +291,7 @@ def _notes(then: ProblemReport, now: ProblemReport) -> Iterator[str]:
     ):
         if names:
             yield f"{numbers.listed(sorted(names))} took part {when} alone"
+    yield from _over_baseline(then, now)
     if then.target.value != now.target.value:
         was, is_now = numbers.loss(then.target.value), numbers.loss(now.target.value)
         yield f"the relative target was {was} then and is {is_now} now"
@@ -280,3 +299,15 @@ def _notes(then: ProblemReport, now: ProblemReport) -> Iterator[str]:
     for contender in now.contenders:
         if spaces.get(contender.name, contender.space) != contender.space:
             yield f"{contender.name} was searched in another space then"
+
+
+def _over_baseline(then: ProblemReport, now: ProblemReport) -> Iterator[str]:
+    """Who beat the baseline once: corrected over fewer pairs, it may be shown of an open one."""
+    if then.baseline != now.baseline:
+        return
+    shared = _optimizers(then).keys() & _optimizers(now).keys()
+    before, after = (shared & set(problem.beats_baseline) for problem in (then, now))
+    for names, when in ((before - after, "then"), (after - before, "now")):
+        if names:
+            told = numbers.listed(sorted(names))
+            yield f"{told} beat the baseline, {then.baseline}, {when} alone"

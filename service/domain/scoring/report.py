@@ -31,6 +31,7 @@ from service.domain.scoring.sentence import sentence
 from service.domain.scoring.targets import MARGIN, moved, relative_target
 from service.domain.scoring.verdict import decide, more_seeds
 from service.domain.scoring.warnings import warnings
+from service.domain.scoring.work import work_of
 from service.domain.selection import current, deciding_metric, select
 
 
@@ -56,6 +57,7 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
         generated_at=now,
         seeds=spec.seeds,
         epochs=spec.budget.epochs,
+        work=work_of(results, catalogue),
         minimum_seeds=minimum_seeds(len(spec.contenders)),
         problems=problems,
         profiles=profiles(found, seed=draws.derived(spec.seed, "profiles", 0)),

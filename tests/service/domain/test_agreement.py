@@ -1,6 +1,7 @@
 """Two reports of one question: whether the earlier claims held, by a rule that is stated."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,11 +9,14 @@ import pytest
 from benchmarks.agreement import simulated
 from service.contracts.agreement import Agreement, PairAgreement, ProblemAgreement
 from service.contracts.catalogue import built_in
+from service.contracts.events import Environment
 from service.contracts.report import Interval, PairReport, ProblemReport, Report
 from service.contracts.spec import Outcome
+from service.domain.capsules import spelled_out
 from service.domain.scoring import score
 from service.domain.scoring.agreement import agreement
-from tests.support.comparisons import NOW, a_spec, reaching
+from service.domain.scoring.work import work_of
+from tests.support.comparisons import NOW, a_spec, reaching, results
 
 SECONDS = {"kbfgs": [1.0, 1.1, 0.9, 1.0, 1.2, 0.8, 1.0, 1.1], "adam": [2.0] * 8}
 
@@ -55,6 +59,8 @@ def test_a_report_agrees_with_itself(report: Report) -> None:
 
 FASTER = (0.5, 0.45, 0.55)
 """The first takes half of the second's time."""
+INFINITE = (None, None, None)
+"""One of the two missed the target on every seed."""
 CASES: Mapping[str, tuple[object, ...]] = {
     "the same again": (FASTER, "kbfgs", (0.52, 0.47, 0.6), "kbfgs", Agreement.HELD),
     "open in both": ((0.9, 0.7, 1.2), None, (1.1, 0.8, 1.4), None, Agreement.HELD),
@@ -69,6 +75,8 @@ CASES: Mapping[str, tuple[object, ...]] = {
     "decided now": ((0.9, 0.7, 1.2), None, FASTER, "kbfgs", Agreement.NOT_CONTRADICTED),
     "the second was better": ((2.0, 1.8, 2.2), "adam", (1.0, 0.9, 1.01), None,
                               Agreement.CONTRADICTED),
+    "the other missed it both times": (INFINITE, "kbfgs", INFINITE, "kbfgs", Agreement.HELD),
+    "the first misses it now": (INFINITE, "kbfgs", INFINITE, "adam", Agreement.CONTRADICTED),
 }  # fmt: skip
 
 
@@ -83,6 +91,31 @@ def test_a_claim_is_contradicted_where_the_ratio_moved_away_from_it_beyond_chanc
     assert pair.agreement is expected
     assert problem.agreement is expected
     assert str(expected) in problem.sentence
+
+
+def test_a_full_reversal_is_told_in_words_where_no_ratio_is_finite(report: Report) -> None:
+    then, now = (saying(report, INFINITE, better=name) for name in ("kbfgs", "adam"))
+    problem, pair = held_against(then, now)
+    assert pair.sentence == "kbfgs/adam is infinite, and was 0"
+    assert "kbfgs was better than adam then, adam is now" in problem.sentence
+
+
+@pytest.mark.parametrize("winner_now", [None, "adam"])
+def test_a_claim_that_is_contradicted_counts_where_nobody_won(
+    report: Report, winner_now: str | None
+) -> None:
+    then = saying(report, FASTER, better="kbfgs", winner=None)
+    now = saying(report, (2.5, 2.2, 2.8), better="adam", winner=winner_now)
+    problem, pair = held_against(then, now)
+    assert problem.agreement is pair.agreement is Agreement.CONTRADICTED
+    assert problem.sentence.endswith(pair.sentence)
+
+
+def test_who_beat_the_baseline_once_is_noted(report: Report) -> None:
+    then = with_problem(report, baseline="adam", beats_baseline=("kbfgs",))
+    now = with_problem(report, baseline="adam", beats_baseline=())
+    for notes, when in ((held_against(then, now), "then"), (held_against(now, then), "now")):
+        assert notes[0].notes == (f"kbfgs beat the baseline, adam, {when} alone",)
 
 
 def test_how_far_a_ratio_moved_has_an_interval_made_of_both(report: Report) -> None:
@@ -153,6 +186,53 @@ def test_what_answers_another_question_is_not_compared(report: Report) -> None:
         found = agreement(report, now)
         assert found.agreement is Agreement.INCOMPARABLE, words
         assert words in found.sentence or "fewer than two" in found.sentence
+
+
+def made_with(*environments: Environment, **fields: object) -> Report:
+    """The report as of runs that were given something else."""
+    outcome = reaching(a_spec("kbfgs", "adam", seeds=8, **fields), SECONDS)
+    places = (*environments, *[None] * len(outcome.trials))
+    trials = [
+        replace(trial, environment=place)
+        for trial, place in zip(reversed(outcome.trials), places, strict=False)
+    ]
+    return score(replace(outcome, trials=tuple(trials)), built_in(), now=NOW)
+
+
+def test_runs_that_were_given_other_work_answer_another_question(report: Report) -> None:
+    others: Mapping[str, dict[str, object]] = {
+        "different batch sizes, 200 then, 10 now": {"batch_size": 10},
+        "different workers, 1 then, 4 now": {"workers": 4},
+        "different workers, 1 then, 1–2 now": {"workers": {"min": 1, "max": 2}},
+        "the learning rate of 'kbfgs' had another schedule then": {"schedule": "cosine"},
+    }
+    for words, fields in others.items():
+        found = agreement(report, made_with(**fields))
+        assert found.agreement is Agreement.INCOMPARABLE
+        assert found.sentence.endswith(words)
+
+
+def test_other_tuning_other_devices_and_an_older_report_are_noted(report: Report) -> None:
+    device = Environment(hostname="a", device="H100", python="3.14", torch="2.13", threads=1)
+    old = Report.model_validate(report.model_dump(mode="json", exclude={"work"}))
+    others = {
+        "the tuning was 2 Sobol points a contender then and is 4 Sobol points a contender now": (
+            made_with(tuning={"trials": 4})
+        ),
+        "the finals ran on unknown devices then and on H100 now": made_with(device),
+        "the later report does not say its batch size, workers, tuning and devices": old,
+    }
+    for words, now in others.items():
+        problem, _ = held_against(report, now)
+        assert problem.agreement is Agreement.HELD
+        assert problem.notes == (words,)
+
+
+def test_a_capsules_spec_is_the_same_work() -> None:
+    spec = a_spec("kbfgs", "adam", schedule="cosine", batch_size=10)
+    rerun = spelled_out(spec, built_in())
+    assert rerun != spec
+    assert work_of(results(rerun, []), built_in()) == work_of(results(spec, []), built_in())
 
 
 def test_relative_targets_may_differ_by_the_margin_that_a_report_tries_itself(
