@@ -65,9 +65,12 @@ def reach(dimension: Dimension) -> str:
 
 
 def axes(space: Space) -> dict[str, dict[str, object]]:
-    """The settings that an axis can have, each a number, with their scale and bounds."""
+    """The settings that an axis can have, each a number, with their scale and bounds.
+
+    A conditional one is missing from some points.
+    """
     return {
-        name: {"scale": scale, "bounds": dimension.bounds}
+        name: {"scale": scale, "bounds": dimension.bounds, "conditional": bool(dimension.when)}
         for name, dimension in space.items()
         if (scale := scale_of(dimension)) is not None
     }

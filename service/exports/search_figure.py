@@ -28,6 +28,10 @@ _BLUE_IS_LOWEST = LinearSegmentedColormap.from_list(
 _ROOM = 0.04
 """Of a setting's range, beside it."""
 _KEYS = 4
+_TOP = 0.97
+"""How far up a map crosses stand whose points have no loss, where the loss is drawn upwards."""
+_BELOW_TOP = 0.12
+"""The room that losses leave for them."""
 
 
 def search_figure(
@@ -54,6 +58,7 @@ def search_figure(
         figure = Figure(figsize=(4.0, 3.1), layout="constrained")
         plot = figure.subplots()
         _draw(plot, points, entry, (across, up[0] if up else None))
+        figure.supxlabel(_not_shown(points, axes[:2]), fontsize=8, parse_math=False)
         plot.set_title(entry.name, fontsize=11, parse_math=False)
         plot.set_xlabel(across, parse_math=False)
         plot.set_ylabel(up[0] if up else f"final {problem.metric.words}", parse_math=False)
@@ -62,9 +67,20 @@ def search_figure(
 
 
 def _axes(space: Space) -> list[str]:
-    """The settings that are numbers, the learning rate first."""
+    """The settings that are numbers: those that every point has first, the learning rate ahead."""
     named = [name for name, dimension in space.items() if scale_of(dimension) is not None]
-    return sorted(named, key=lambda name: name != "lr")
+    return sorted(named, key=lambda name: (bool(space[name].when), name != "lr"))
+
+
+def _not_shown(points: Sequence[TriedPoint], axes: Sequence[str]) -> str:
+    """Says how many points have no place, for they lack a setting; empty where all have one."""
+    lacking = [name for name in axes if any(name not in one.point for one in points)]
+    hidden = sum(any(name not in one.point for name in lacking) for one in points)
+    if not hidden:
+        return ""
+    have, are = ("has", "is") if hidden == 1 else ("have", "are")
+    names = numbers.listed(lacking, last="or")
+    return f"{hidden} of {len(points)} points {have} no {names} and {are} not shown"
 
 
 def _draw(
@@ -87,13 +103,25 @@ def _draw(
             plot.set_yscale("log")
             few_ticks(plot.yaxis)
             plot.yaxis.set_minor_locator(NullLocator())
+    elif up is None:
+        plot.set_yticks([])  # no loss has a height
     x, y, _ = _places([one for one in came if one.point == entry.settings], axes)
     plot.scatter(x, y, s=190, facecolors="none", edgecolors=ink, linewidths=1.6)
+    _cross_out(plot, [one for one in shown if not math.isfinite(one.loss)], axes)
     if up is not None:
-        x, y, _ = _places([one for one in shown if not math.isfinite(one.loss)], axes)
-        plot.scatter(x, y, marker="x", color=ink, s=36, linewidths=1.4)
         _scale(plot, "y", entry.space[up])
     _scale(plot, "x", entry.space[across])
+
+
+def _cross_out(plot: Axes, lost: Sequence[TriedPoint], axes: tuple[str, str | None]) -> None:
+    """Crosses for what has no loss; along the top where the loss is drawn upwards."""
+    x, y, _ = _places(lost, axes)
+    place = plot.transData
+    if axes[1] is None and lost:
+        y, place = [_TOP] * len(lost), plot.get_xaxis_transform()
+        plot.margins(y=_BELOW_TOP)
+    ink = plot.xaxis.label.get_color()
+    plot.scatter(x, y, marker="x", color=ink, s=36, linewidths=1.4, transform=place)
 
 
 def _places(

@@ -110,6 +110,10 @@ class PlayedDriver:
         bug = {"outcome": "failed", "failure": FailureKind.BUG, "message": message}
         self.send([_started(trial), _ended(trial).model_copy(update=bug)])
 
+    def diverge(self, trial: TrialAssignment) -> None:
+        """The trial starts, and its loss becomes infinite."""
+        self.send([_started(trial), _ended(trial).model_copy(update={"outcome": "diverged"})])
+
     def run(self, trial: TrialAssignment) -> None:
         """The whole of a trial."""
         curve = (self._reached(trial, epoch) for epoch in range(self.assignment.epochs + 1))

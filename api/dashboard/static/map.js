@@ -12,14 +12,19 @@ export function title(axis) {
   return axis === LOSS ? "final loss" : axis;
 }
 
+/** Whether a point has a place: it may lack a setting that is searched under a condition. */
+export function placed({ point }, { x, y }) {
+  return x in point && (y === LOSS || y in point);
+}
+
 /**
  * @param {{points: object[], chosen: object | null, axes: {x: string, y: string}}} shown
  * @param {HTMLElement} plot whose colours are the page's
  */
 export function traces({ points, chosen, axes }, plot) {
-  const drawable = points.filter((one) => axes.x in one.point && (axes.y === LOSS || axes.y in one.point));
+  const drawable = points.filter((one) => placed(one, axes));
   const measured = drawable.filter(came);
-  const lost = axes.y === LOSS ? [] : drawable.filter((one) => !came(one));
+  const lost = drawable.filter((one) => !came(one));
   const heat = new Heat(points.filter(came).map((one) => one.loss));
   const { color: ink, borderTopColor: line } = getComputedStyle(plot);
   const ring = { symbol: "circle-open", size: 20, color: ink, line: { width: 2 } };
@@ -33,7 +38,7 @@ export function traces({ points, chosen, axes }, plot) {
   return [
     { ...marks(measured.filter((one) => same(one.point, chosen)), axes), marker: ring },
     { ...marks(measured, axes), marker: filled },
-    { ...marks(lost, axes), marker: cross },
+    { ...marks(lost, axes), ...(axes.y === LOSS ? alongTop(lost) : {}), marker: cross },
   ];
 }
 
@@ -51,6 +56,11 @@ function marks(points, axes) {
     text: points.map(words),
     hovertemplate: "%{text}<extra></extra>",
   };
+}
+
+/** Where points without a loss stand, when the loss is drawn upwards. */
+function alongTop(points) {
+  return { yaxis: "y2", y: points.map(() => 0.97) };
 }
 
 function words(one) {
@@ -94,6 +104,7 @@ export function look({ points, axes, space }, plot) {
     uirevision: `${axes.x} ${axes.y}`,
     xaxis: { ...titled(axes.x), ...of(axes.x) },
     yaxis: { ...titled(axes.y), ...of(axes.y) },
+    yaxis2: { overlaying: "y", range: [0, 1], fixedrange: true, visible: false },
   };
 }
 
@@ -105,6 +116,7 @@ function settingAxis({ scale, bounds }) {
 }
 
 function lossAxis(losses, { positive }) {
+  if (!losses.length) return { showticklabels: false };
   const spread = { dtick: spacing(Math.min(...losses), Math.max(...losses)) };
   return positive ? { type: "log", ...spread } : { type: "linear" };
 }

@@ -2,7 +2,7 @@
 
 import { writeChoices } from "./choices.js";
 import { counted } from "./format.js";
-import { LOSS, came, look, rows, title, traces } from "./map.js";
+import { LOSS, came, look, placed, rows, title, traces } from "./map.js";
 import { CONFIG, NOT_LOADED, loadPlotly } from "./plotly.js";
 import { saveFigure } from "./save.js";
 import { throttled } from "./throttle.js";
@@ -57,8 +57,9 @@ export class TuningMap {
     const search = this.#search();
     const { search: contender, of: problem } = search.dataset;
     const space = JSON.parse(search.dataset.space);
-    const axes = this.#axes(Object.keys(space));
-    this.#showControls({ map: contender, problem }, Object.keys(space), axes);
+    const settings = inOrder(space);
+    const axes = this.#axes(settings);
+    this.#showControls({ map: contender, problem }, settings, axes);
     const tuning = this.#trials().filter(
       (trial) => trial.kind === "tuning" && trial.contender === contender && trial.problem === problem,
     );
@@ -80,7 +81,7 @@ export class TuningMap {
   #axes(settings) {
     if (!settings.length) return null;
     const { mapx, mapy } = this.#choices;
-    const x = settings.includes(mapx) ? mapx : settings.find((name) => name === "lr") ?? settings[0];
+    const x = settings.includes(mapx) ? mapx : settings[0];
     const others = [...settings.filter((name) => name !== x), LOSS];
     return { x, y: others.includes(mapy) ? mapy : others[0] };
   }
@@ -96,17 +97,33 @@ export class TuningMap {
   }
 
   #describe({ points, axes }, tuning, search) {
-    const lost = points.filter((one) => !came(one)).length;
+    const shown = points.filter((one) => placed(one, axes));
+    const lost = shown.filter((one) => !came(one)).length;
     const parts = [counted(points.length, "point")];
     if (lost) parts.push(`${lost} diverged or failed (crosses)`);
-    const stopped = points.filter((one) => one.stopped).length;
+    const stopped = shown.filter((one) => one.stopped).length;
     if (stopped) parts.push(`${stopped} stopped early (triangles)`);
     const near = search.querySelector("[data-near]").textContent;
-    const caption = `${parts.join(", ")}. The ring is the chosen point. Within 10 % of the best loss: ${near}.`;
+    const hidden = notShown(points, points.length - shown.length, axes);
+    const caption = `${parts.join(", ")}. ${hidden}The ring is the chosen point. Within 10 % of the best loss: ${near}.`;
     write(this.#root.querySelector("[data-map-caption]"), points.length ? caption : "");
     this.#plot.dataset.points = String(points.length);
     this.say(points.length ? "" : nothing(axes, tuning));
   }
+}
+
+/** The settings of a space: those that every point has first, the learning rate ahead. */
+function inOrder(space) {
+  const rank = (name) => 2 * space[name].conditional + (name !== "lr");
+  return Object.keys(space).sort((one, other) => rank(one) - rank(other));
+}
+
+/** Says that points have no place, for they lack a setting. */
+function notShown(points, hidden, axes) {
+  if (!hidden) return "";
+  const lacking = [axes.x, axes.y].filter((name) => name !== LOSS && points.some(({ point }) => !(name in point)));
+  const [have, are] = hidden === 1 ? ["has", "is"] : ["have", "are"];
+  return `${hidden} of ${counted(points.length, "point")} ${have} no ${lacking.join(" or ")} and ${are} not shown. `;
 }
 
 function nothing(axes, tuning) {

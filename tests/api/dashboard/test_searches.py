@@ -9,7 +9,7 @@ from tests.support.example_comparison import Example, example
 
 SPACE: Space = {
     "lr": LogRange(log=(1e-4, 1.0)),
-    "momentum": LinearRange(linear=(0.0, 0.9)),
+    "momentum": LinearRange(linear=(0.0, 0.9), when={"nesterov": (True,)}),
     "memory": Values(values=(10, 100)),
     "rank": Values(values=(1, 2)),
     "nesterov": Values(values=(True, False)),
@@ -26,6 +26,7 @@ def test_an_axis_takes_a_setting_that_is_a_number_on_the_scale_that_is_searched(
     found = wording.axes(SPACE)
     assert {name: axis["scale"] for name, axis in found.items()} == scales
     assert found["memory"]["bounds"] == (10, 100)
+    assert {name for name, axis in found.items() if axis["conditional"]} == {"momentum"}
 
 
 def test_a_search_has_its_space_its_choice_and_what_is_near_its_best() -> None:

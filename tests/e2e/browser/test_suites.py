@@ -104,6 +104,35 @@ def test_the_map_shows_the_chosen_search_and_keeps_the_choice_in_its_address(
         expect(page.locator("[data-curves] [data-problem-choice]")).to_have_value("tiny-classes")
 
 
+def test_the_map_counts_what_it_cannot_show_and_crosses_out_what_diverged(
+    browser: Browser, web: WebService
+) -> None:
+    lines = {
+        "lr": {"log": [0.01, 1]},
+        "schedule": {"values": ["constant", "cosine"]},
+        "final_lr_fraction": {"linear": [0.1, 0.5], "when": {"schedule": ["cosine"]}},
+    }
+    identifier = web.submit(
+        contenders=[{"optimizer": "adam", "space": lines}], tuning={"trials": 4}
+    )
+    study = web.next_study()
+    assert study is not None
+    *ran, last = study.assignment.trials
+    for trial in ran:
+        study.run(trial)
+    study.diverge(last)
+    study.end()
+    with watched_page(browser) as page:
+        opened(page, web, f"{web.url}/comparisons/{identifier}")
+        caption = page.locator("[data-map-caption]")
+        expect(caption).to_contain_text("2 of 4 points have no final_lr_fraction and are not shown")
+        page.get_by_label("Up").select_option(label="final loss")
+        expect(caption).to_contain_text("4 points, 1 diverged or failed (crosses)")
+        expect(caption).not_to_contain_text("not shown")
+        expect(page.locator("[data-map-plot]")).to_have_attribute("aria-label", re.compile("loss"))
+        expect(page.locator("[data-map-plot] .xy2 .point")).to_have_count(1)
+
+
 def test_before_anything_ran_there_are_words(browser: Browser, web: WebService) -> None:
     identifier = web.submit(problems=SUITE)
     with watched_page(browser) as page:

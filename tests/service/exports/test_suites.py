@@ -127,8 +127,34 @@ def test_a_map_marks_every_point_rings_the_chosen_and_crosses_out_what_diverged(
 def test_one_setting_is_drawn_against_the_loss() -> None:
     line = {"lr": {"log": [0.01, 1]}}
     svg = drawn(searched(line, ({"lr": 0.1}, -5.0), ({"lr": 0.2}, 3.0), ({"lr": 0.9}, None)))
-    assert marks(svg) == [2, 0, 1]
+    assert marks(svg) == [2, 0, 1, 1]
     assert ">final training loss<" in str(svg)
+
+
+SCHEDULED = {
+    "schedule": {"values": ["constant", "cosine"]},
+    "warmup_fraction": {"linear": [0.01, 0.5], "when": {"schedule": ["cosine"]}},
+    "lr": {"log": [0.01, 1]},
+}
+
+
+@pytest.mark.parametrize(
+    ("further", "shown", "said"),
+    [
+        ({}, 2, ">1 of 3 points has no warmup_fraction and is not shown<"),
+        ({"momentum": {"linear": [0.5, 1]}}, 3, ">momentum<"),
+    ],
+)
+def test_points_without_a_conditional_setting_are_counted_where_it_is_an_axis(
+    further: dict[str, object], shown: int, said: str
+) -> None:
+    cosine = {"schedule": "cosine", "warmup_fraction": 0.1}
+    points = [{"lr": 0.1, "schedule": "constant"}, {"lr": 0.2, **cosine}, {"lr": 0.3, **cosine}]
+    points = [{**point, **dict.fromkeys(further, 0.9)} for point in points]
+    svg = drawn(searched({**SCHEDULED, **further}, *zip(points, (5.0, 6.0, 7.0), strict=True)))
+    assert marks(svg)[0] == shown
+    assert said in str(svg)
+    assert ("not shown" in str(svg)) is not bool(further)
 
 
 @pytest.mark.parametrize(
