@@ -161,7 +161,9 @@ class Target(Contract):
     value: float | None
     rule: Literal["given", "relative"]
     winner_changes: bool | None = None
-    """Whether another winner, or none, is found with the target moved by 5 % either way."""
+    """Whether another winner, or none, is found with the target moved by 5 % either way.
+
+    None where no target decides, and while runs are missing."""
 
 
 class ProblemReport(Contract):

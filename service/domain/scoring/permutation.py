@@ -1,6 +1,7 @@
 """The two-sided sign-flip permutation test of paired differences."""
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,15 +27,42 @@ def sign_flip_p(differences: Sequence[float], *, seed: int) -> float:
         differences: Paired log-ratios; infinite ones enter by rank.
         seed: Of the random patterns.
     """
+    (p_value,) = sign_flip_ps([differences], seed=seed)
+    return p_value
+
+
+def sign_flip_ps(samples: Sequence[Sequence[float]], *, seed: int) -> tuple[float, ...]:
+    """What ``sign_flip_p`` gives each sample; samples of a size share their random patterns.
+
+    Args:
+        samples: Paired log-ratios, a row for each pair of contenders.
+        seed: Of the random patterns.
+    """
+    p_values = [1.0] * len(samples)
+    weights = [scores(differences) for differences in samples]
+    thresholds = list(map(_threshold, samples, weights))
+    beyond: dict[int, list[int]] = defaultdict(list)
+    for index, (own, threshold) in enumerate(zip(weights, thresholds, strict=True)):
+        if threshold <= 0:
+            continue
+        if len(own) <= EXACT_UP_TO:
+            p_values[index] = _of_all(own, threshold)
+        else:
+            beyond[len(own)].append(index)
+    for alike in beyond.values():
+        rows = np.stack([weights[index] for index in alike])
+        drawn = _of_some(rows, np.array([thresholds[index] for index in alike]), seed)
+        for index, p_value in zip(alike, drawn, strict=True):
+            p_values[index] = float(p_value)
+    return tuple(p_values)
+
+
+def _threshold(differences: Sequence[float], weights: np.ndarray) -> float:
+    """From what size on a sum is as far out as the observed one; 0 where every sum is."""
     if not differences or identical(differences):
-        return 1.0
-    weights = scores(differences)
+        return 0.0
     # Sums that differ by rounding alone are equal.
-    threshold = abs(float(weights.sum())) - _TIE * float(np.abs(weights).sum())
-    if threshold <= 0:
-        return 1.0
-    exact = len(weights) <= EXACT_UP_TO
-    return _of_all(weights, threshold) if exact else _of_some(weights, threshold, seed)
+    return abs(float(weights.sum())) - _TIE * float(np.abs(weights).sum())
 
 
 def identical(differences: Sequence[float]) -> bool:
@@ -83,12 +111,19 @@ def _signed_sums(weights: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _of_some(weights: np.ndarray, threshold: float, seed: int) -> float:
-    """The share of random patterns, and of the observed one, whose sum is that far out."""
+def _of_some(weights: np.ndarray, thresholds: np.ndarray, seed: int) -> np.ndarray:
+    """For each row the share of random patterns, and of the observed one, that are that far out.
+
+    Args:
+        weights: A row of scores for each sample; shape (P, S).
+        thresholds: Shape (P,).
+        seed: Of the patterns, which are the same however many rows there are.
+    """
     generator = np.random.default_rng(seed)
-    extreme = 1
+    extreme = np.ones(len(weights), dtype=np.int64)
     for start in range(0, MONTE_CARLO_PATTERNS, _CHUNK):
         rows = min(_CHUNK, MONTE_CARLO_PATTERNS - start)
-        signs = generator.integers(0, 2, (rows, len(weights)), dtype=np.int8) * 2 - 1
-        extreme += int(np.count_nonzero(np.abs(signs @ weights) >= threshold))
+        signs = generator.integers(0, 2, (rows, weights.shape[1]), dtype=np.int8) * 2 - 1
+        sums = signs.astype(np.float64) @ weights.T
+        extreme += np.count_nonzero(np.abs(sums, out=sums) >= thresholds, axis=0)
     return extreme / (MONTE_CARLO_PATTERNS + 1)

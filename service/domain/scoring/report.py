@@ -106,9 +106,9 @@ def _findings(results: ComparisonResults, catalogue: Catalogue, problem: str) ->
         if contender.label not in (*out, *results.cancelled)
     }
     target = _target(spec, runs)
-    pairs = _pairs(spec, runs, target.value)
+    pairs = _pairs(spec, runs, target)
     verdict = decide(pairs, tuple(runs), spec.baseline_label)
-    contenders = _contender_reports(results, catalogue, problem, target=target.value)
+    contenders = _contender_reports(results, catalogue, problem, target=target)
     reports = [contenders[name] for name in runs]
     leader = verdict.winner or leader_of(reports, pairs, spec.verdict.outcome)
     trials = [trial for trial in results.trials if trial.problem == problem]
@@ -121,9 +121,15 @@ def _findings(results: ComparisonResults, catalogue: Catalogue, problem: str) ->
         contenders=contenders,
         out=out,
         cancelled=results.cancelled,
-        target=target,
+        target=Target(
+            value=target,
+            rule="relative" if spec.verdict.target == "relative" else "given",
+            winner_changes=_winner_changes(spec, runs, target, verdict.winner)
+            if results.complete
+            else None,
+        ),
         outcomes={
-            name: {run.seed: run.outcome(spec.verdict.outcome, target.value) for run in own}
+            name: {run.seed: run.outcome(spec.verdict.outcome, target) for run in own}
             for name, own in runs.items()
         },
         pairs=pairs,
@@ -156,22 +162,26 @@ def _out(results: ComparisonResults, problem: str) -> tuple[str, ...]:
     )
 
 
-def _target(spec: ComparisonSpec, runs: Mapping[str, tuple[Run, ...]]) -> Target:
+def _target(spec: ComparisonSpec, runs: Mapping[str, tuple[Run, ...]]) -> float | None:
     rule = spec.verdict.target
-    if rule == "relative":
-        value = relative_target([run.best_loss for run in own] for own in runs.values())
-    else:
-        value = rule
-    if value is None or spec.verdict.outcome is Outcome.FINAL_LOSS:
-        changes = None
-    else:
-        winners = {
-            decide(_pairs(spec, runs, target), tuple(runs), spec.baseline_label).winner
-            for target in (moved(value, -MARGIN), value, moved(value, MARGIN))
-        }
-        changes = len(winners) > 1
-    return Target(
-        value=value, rule="relative" if rule == "relative" else "given", winner_changes=changes
+    if rule != "relative":
+        return rule
+    return relative_target([run.best_loss for run in own] for own in runs.values())
+
+
+def _winner_changes(
+    spec: ComparisonSpec,
+    runs: Mapping[str, tuple[Run, ...]],
+    target: float | None,
+    winner: str | None,
+) -> bool | None:
+    """Whether another wins where the target is moved; None where no target decides."""
+    if target is None or spec.verdict.outcome is Outcome.FINAL_LOSS:
+        return None
+    return any(
+        decide(_pairs(spec, runs, moved(target, share)), tuple(runs), spec.baseline_label).winner
+        != winner
+        for share in (-MARGIN, MARGIN)
     )
 
 

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from scipy.stats import permutation_test, wilcoxon
 
 from service.domain.scoring.holm import holm
-from service.domain.scoring.permutation import EXACT_UP_TO, scores, sign_flip_p
+from service.domain.scoring.permutation import (
+    EXACT_UP_TO,
+    MONTE_CARLO_PATTERNS,
+    scores,
+    sign_flip_p,
+    sign_flip_ps,
+)
 
 DIFFERENCES = st.lists(st.floats(-10, 10).map(lambda x: round(x, 3)), min_size=2, max_size=9)
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
@@ -82,6 +88,32 @@ def test_above_thirty_seeds_random_patterns_come_near_the_exact_p() -> None:
     assert drawn == pytest.approx(exact, abs=5 * math.sqrt(exact / 50_000))
     assert drawn == sign_flip_p([*differences, 0.0], seed=1)
     assert sign_flip_p([1.0 + n for n in range(40)], seed=1) == 1 / 50_000
+
+
+def test_samples_of_a_size_share_their_patterns_and_keep_their_own_p(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generator = np.random.default_rng(5)
+    sizes = (40, 12, 31, 40, 31, 40)
+    samples = [generator.normal(0.3, 1, size).round(2).tolist() for size in sizes]
+    samples[3][7] = -math.inf
+    alone = tuple(sign_flip_p(differences, seed=2) for differences in samples)
+    begun = []
+
+    def counted(seed: int) -> np.random.Generator:
+        begun.append(seed)
+        return np.random.Generator(np.random.PCG64(seed))
+
+    monkeypatch.setattr(np.random, "default_rng", counted)
+    assert sign_flip_ps(samples, seed=2) == alone
+    assert begun == [2, 2]  # one for each size beyond thirty
+
+
+def test_random_patterns_are_those_of_the_seed_counted_one_by_one() -> None:
+    generator, differences = np.random.default_rng(2), np.arange(-9, 23) / 4
+    signs = 2 * generator.integers(0, 2, (MONTE_CARLO_PATTERNS, 32), dtype=np.int8) - 1
+    reached = sum(abs(sum(signs[:, at] * differences[at] for at in range(32))) >= differences.sum())
+    assert sign_flip_p(differences.tolist(), seed=2) == (reached + 1) / (MONTE_CARLO_PATTERNS + 1)
 
 
 def test_missed_targets_enter_by_rank() -> None:

@@ -1,6 +1,7 @@
 """Who wins, and how sure that is."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.contracts.report import PairReport, ProblemReport
+from service.contracts.spec import Outcome
 from service.contracts.states import FailureKind, StudyKind, TrialState
-from service.domain.scoring.pairs import log_ratio
+from service.domain.scoring.pairs import Pair, compare, log_ratio
 from tests.support.comparisons import (
     a_spec,
     a_trial,
@@ -195,6 +197,23 @@ def test_who_is_ahead_to_a_target_of_its_own_though_others_end_lower_is_told(
     )
     assert report.winner == "adam"
     assert (told in report.warnings) is said
+
+
+@pytest.mark.parametrize(("complete", "shares"), [(True, [0, -0.05, 0.05]), (False, [0])])
+def test_pairs_are_made_once_a_target_and_moved_targets_wait_for_the_end(
+    monkeypatch: pytest.MonkeyPatch, complete: bool, shares: list[float]
+) -> None:
+    asked = []
+
+    def counted(runs: Any, outcome: Outcome, **given: Any) -> tuple[Pair, ...]:
+        asked.append(given["target"])
+        return compare(runs, outcome, **given)
+
+    monkeypatch.setattr("service.domain.scoring.report.compare", counted)
+    seconds = {"kbfgs": times(4), "adam": times(10, -1)}
+    report = judged(reaching(a_spec(), seconds, complete=complete))
+    assert asked == pytest.approx([50 * (1 + share) for share in shares])
+    assert report.target.winner_changes is (False if complete else None)
 
 
 def test_a_final_loss_decides_where_the_spec_says_so() -> None:
