@@ -56,7 +56,7 @@ class Buckets:
 
 
 EXPORTS_AT_ONCE = 4
-"""Exports, capsules and comparisons of reports of one key or session: each keeps a thread busy."""
+"""Of one key or session: exports, capsules, reports drawn or compared; each keeps a thread busy."""
 
 
 class Streams:
@@ -110,7 +110,7 @@ class Limits:
             studies=Buckets(settings.study_requests),
             strangers=Buckets(settings.stranger_requests),
             streams=Streams(settings.key_streams),
-            exports=Streams(EXPORTS_AT_ONCE, "exports, capsules or comparisons of reports"),
+            exports=Streams(EXPORTS_AT_ONCE, "exports, capsules, drawn reports or comparisons"),
         )
 
     def key(self, key_id: str) -> None:

@@ -1,12 +1,14 @@
 """What comes out of a comparison: trials, curves, the report and live events."""
 
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from api import lists
-from api.deps import FeedDep, ServiceDep, Viewer, listening
+from api.deps import FeedDep, ServiceDep, Viewer, get_limits, listening
 from api.etags import TaggedRoute
 from api.headers import REPORT_POLICY, named
 from api.reference import problems
@@ -88,6 +90,27 @@ def metrics(
     return lists.answer_many(Series, found, fields)
 
 
+async def _form(
+    request: Request,
+    actor: Viewer,
+    form: Annotated[
+        ReportForm,
+        Query(
+            alias="format",
+            description="`html` is one self-contained page, `latex` tables by booktabs, `markdown` "
+            "for a pull request; `svg` and `pdf` are the curves of the finals.",
+        ),
+    ] = ReportForm.JSON,
+) -> AsyncIterator[ReportForm]:
+    """The form asked for; one that is drawn is among the exports that a key may have under way.
+
+    Raises:
+        TooManyRequests: Where all of them are.
+    """
+    with get_limits(request).exports.one(actor.key_id) if form.is_drawn else nullcontext():
+        yield form
+
+
 @router.get(
     "/report",
     response_model=Report,
@@ -100,14 +123,7 @@ def report(
     _: Viewer,
     service: ServiceDep,
     comparison_id: str,
-    form: Annotated[
-        ReportForm,
-        Query(
-            alias="format",
-            description="`html` is one self-contained page, `latex` tables by booktabs, `markdown` "
-            "for a pull request; `svg` and `pdf` are the curves of the finals.",
-        ),
-    ] = ReportForm.JSON,
+    form: Annotated[ReportForm, Depends(_form)],
 ) -> Response:
     """The verdict; interim while runs are missing."""
     if form is ReportForm.JSON:

@@ -44,6 +44,11 @@ class ReportForm(StrEnum):
         """Whether it is text in UTF-8."""
         return self is not ReportForm.PDF
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it has figures, which take a while to draw."""
+        return self in (ReportForm.HTML, ReportForm.SVG, ReportForm.PDF)
+
 
 class DataForm(StrEnum):
     """A form of a comparison's trials and their curves."""

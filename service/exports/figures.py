@@ -16,7 +16,7 @@ from service.contracts.states import StudyKind, TrialState
 from service.domain.results import ComparisonResults, TrialResult
 from service.domain.scoring.targets import position
 from service.exports.canvas import PAGES_INK, PAPERS_INK, FigureForm, inline, saved, style
-from service.exports.curves import Curve, band, draw_band, few_ticks
+from service.exports.curves import Band, Curve, band, draw_band, few_ticks, thinned
 from service.exports.palette import contender_colours
 from service.exports.profile_figure import profile_panel
 
@@ -51,6 +51,28 @@ class _Axes:
         )
 
 
+@dataclass(frozen=True)
+class _Line:
+    """One contender's runs on one pair of axes."""
+
+    label: str
+    colour: str
+    band: Band
+    diverged: tuple[Sequence[tuple[float, ...]], ...]
+    """Of each run that diverged where it was, and its loss there."""
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """What one pair of axes shows, made before it is drawn: others wait for who draws."""
+
+    axes: _Axes
+    lines: tuple[_Line, ...]
+    target: float | None
+    positive: bool
+    """Whether all losses are above 0, so that they may have a log axis."""
+
+
 def loss_figure(
     results: ComparisonResults,
     problem: str,
@@ -77,9 +99,10 @@ def loss_figure(
     finals = _finals(results, problem)
     if not finals:
         return None
+    panel = _panel(finals, _Axes(axis, metric), colours=colours, target=target)
     with style(salt=f"{problem} {axis}", ink=PAGES_INK):
         figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-        _panel(figure.subplots(), finals, _Axes(axis, metric), colours=colours, target=target)
+        _draw(figure.subplots(), panel)
         return inline(figure)
 
 
@@ -93,12 +116,12 @@ def figure_file(report: Report, results: ComparisonResults, form: FigureForm) ->
         results: The trials that it was made from.
         form: The format of the file.
     """
+    colours = contender_colours({one.label: one.optimizer for one in results.spec.contenders})
     rows = [
-        (problem, finals)
+        (problem, _row(problem, finals, colours))
         for problem in report.problems
         if (finals := _finals(results, problem.problem))
     ]
-    colours = contender_colours({one.label: one.optimizer for one in results.spec.contenders})
     profiles = report.profiles if report.profiles and report.profiles.contenders else None
     with style(salt=report.comparison_id, ink=PAPERS_INK):
         width, height = _ROW_INCHES
@@ -110,11 +133,10 @@ def figure_file(report: Report, results: ComparisonResults, form: FigureForm) ->
         if profiles is not None:
             profile_panel(parts[-1].subplots(), profiles, colours=colours)
             parts[-1].suptitle("Performance profiles", fontsize=11)
-        for part, (problem, finals) in zip(parts, rows, strict=False):
+        for part, (problem, panels) in zip(parts, rows, strict=False):
             left, right = part.subplots(1, 2, sharey=True)
-            for plot, axis in zip((left, right), _PANELS, strict=True):
-                axes = _Axes(axis, problem.metric)
-                _panel(plot, finals, axes, colours=colours, target=problem.target.value)
+            for plot, panel in zip((left, right), panels, strict=True):
+                _draw(plot, panel)
             right.set_ylabel("")
             if legend := right.get_legend():
                 legend.remove()
@@ -136,45 +158,73 @@ def _finals(results: ComparisonResults, problem: str) -> list[TrialResult]:
     ]
 
 
+def _row(
+    problem: ProblemReport, finals: Sequence[TrialResult], colours: Mapping[str, str]
+) -> tuple[_Panel, ...]:
+    """What a file shows of a problem, from left to right."""
+    return tuple(
+        _panel(finals, _Axes(axis, problem.metric), colours=colours, target=problem.target.value)
+        for axis in _PANELS
+    )
+
+
 def _panel(
-    plot: Axes,
     finals: Sequence[TrialResult],
     axes: _Axes,
     *,
     colours: Mapping[str, str],
     target: float | None,
-) -> None:
+) -> _Panel:
     """Every contender's runs on one pair of axes."""
-    for name, colour in colours.items():
-        _draw(plot, [trial for trial in finals if trial.contender == name], axes, (name, colour))
-    _dress(plot, axes, finals, target)
+    losses = [point.value(axes.y) for trial in finals for point in trial.points]
+    return _Panel(
+        axes,
+        lines=tuple(
+            _line(name, colour, [trial for trial in finals if trial.contender == name], axes)
+            for name, colour in colours.items()
+        ),
+        target=target,
+        positive=all(loss is None or loss > 0 for loss in losses),
+    )
 
 
-def _draw(plot: Axes, trials: Sequence[TrialResult], axes: _Axes, look: tuple[str, str]) -> None:
-    name, colour = look
+def _line(name: str, colour: str, trials: Sequence[TrialResult], axes: _Axes) -> _Line:
     finished = [trial for trial in trials if trial.state is not TrialState.DIVERGED]
-    shown = band([axes.curve(trial.points) for trial in finished], above_zero=axes.logarithmic)
-    draw_band(plot, shown, colour, label=f"{name} ({len(finished)})")
-    for trial in trials:
-        if trial.state is TrialState.DIVERGED:
-            _draw_diverged(plot, axes.curve(trial.points), axes, colour)
+    return _Line(
+        label=f"{name} ({len(finished)})",
+        colour=colour,
+        band=band([axes.curve(trial.points) for trial in finished], above_zero=axes.logarithmic),
+        diverged=tuple(
+            _measured(axes.curve(trial.points), axes)
+            for trial in trials
+            if trial.state is TrialState.DIVERGED
+        ),
+    )
 
 
-def _draw_diverged(plot: Axes, curve: Curve, axes: _Axes, colour: str) -> None:
-    """A dotted line that ends in a cross."""
+def _measured(curve: Curve, axes: _Axes) -> list[tuple[float, ...]]:
+    """Where the run was and its loss there, as far as both can be shown."""
     shown = [
         (at, loss)
         for at, loss in zip(curve.at, curve.losses, strict=True)
         if loss is not None and (at > 0 or not axes.logarithmic)
     ]
-    if shown:
-        at, losses = zip(*shown, strict=True)
-        plot.plot(at, losses, ":x", color=colour, markevery=[-1], linewidth=1)
+    return thinned(shown, logarithmic=axes.logarithmic)
 
 
-def _dress(plot: Axes, axes: _Axes, finals: Sequence[TrialResult], target: float | None) -> None:
-    losses = [point.value(axes.y) for trial in finals for point in trial.points]
-    if all(loss is None or loss > 0 for loss in losses):
+def _draw(plot: Axes, panel: _Panel) -> None:
+    """The bands, and each run that diverged as a dotted line that ends in a cross."""
+    for line in panel.lines:
+        draw_band(plot, line.band, line.colour, label=line.label)
+        for run in filter(None, line.diverged):
+            at, losses = zip(*run, strict=True)
+            plot.plot(at, losses, ":x", color=line.colour, markevery=[-1], linewidth=1)
+    _dress(plot, panel)
+
+
+def _dress(plot: Axes, panel: _Panel) -> None:
+    axes, target = panel.axes, panel.target
+    if panel.positive:
         plot.set_yscale("log")
         few_ticks(plot.yaxis)
     if axes.logarithmic:

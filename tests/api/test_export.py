@@ -12,7 +12,7 @@ import pytest
 
 from api.limits import EXPORTS_AT_ONCE
 from service.contracts.export import Export
-from service.contracts.forms import DataForm, DataTable, data_kind
+from service.contracts.forms import DataForm, DataTable, ReportForm, data_kind
 from service.contracts.views import TrialView
 from service.domain.errors import StorageUnavailable
 from service.domain.records import Role
@@ -120,7 +120,7 @@ def test_a_database_that_is_away_is_a_problem_and_no_broken_file(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_key_has_a_few_exports_under_way_and_no_more(site: Site) -> None:
+def test_a_key_has_a_few_exports_and_drawn_reports_under_way_and_no_more(site: Site) -> None:
     one = site.asker().post("/v1/comparisons", json=SPEC).json()["id"]
     asker = site.asker()
     (key,) = [key for key in asker.get("/v1/keys").json() if key["role"] == "admin"]
@@ -131,8 +131,14 @@ def test_a_key_has_a_few_exports_under_way_and_no_more(site: Site) -> None:
         answer = asker.get(f"/v1/comparisons/{one}/export")
         assert answer.status_code == 429
         assert int(answer.headers["retry-after"]) > 0
+        reports = {
+            form: asker.get(f"/v1/comparisons/{one}/report?format={form}").status_code
+            for form in ReportForm
+        }
+        assert reports == {form: 429 if form.is_drawn else 200 for form in ReportForm}
         assert site.asker(Role.VIEWER).get(f"/v1/comparisons/{one}/export").status_code == 200
-    assert asker.get(f"/v1/comparisons/{one}/export").status_code == 200
+    for path in ("export", "report?format=svg", "export"):
+        assert asker.get(f"/v1/comparisons/{one}/{path}").status_code == 200
 
 
 def test_the_command_writes_the_file_or_to_a_pipe(
