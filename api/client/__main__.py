@@ -21,6 +21,7 @@ from api.client.errors import ClientError
 from api.client.logs import show_logs
 from api.client.transport import PATIENCE_SECONDS
 from service.contracts.states import ComparisonState
+from service.contracts.text import harmless
 
 EPILOG = """exit codes:
   0    done; with --wait and watch: the comparison finished
@@ -52,7 +53,7 @@ def main(arguments: list[str] | None = None, *, patience: float = PATIENCE_SECON
             return run(client, options)
     except ClientError as error:
         for line in error.lines:
-            print(line, file=sys.stderr)
+            print(harmless(line), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return commands.INTERRUPTED

@@ -1,7 +1,6 @@
 """What a comparison's drivers and trials printed, at the command line."""
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -9,9 +8,7 @@ from api.client.client import Client
 from api.client.following import entries
 from api.client.tables import console
 from service.contracts.logs import LogEntry
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Characters that are no text; tabs and ends of lines are."""
+from service.contracts.text import harmless
 
 
 def show_logs(client: Client, options: argparse.Namespace) -> int:
@@ -29,11 +26,6 @@ def show_logs(client: Client, options: argparse.Namespace) -> int:
     if before is None:
         console(to_stderr=True).print("nothing has been printed yet", soft_wrap=True)
     return 0
-
-
-def harmless(text: str) -> str:
-    """The text without what would change the terminal of whoever reads it."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _entries(client: Client, options: argparse.Namespace) -> Iterator[LogEntry]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from api.client.client import Client
 from api.client.commands import FINISHED, Add, print_json, read_file
@@ -75,9 +74,9 @@ def _report(client: Client, word: str) -> Report:
 def print_agreement(console: Console, found: ReportAgreement) -> None:
     """Held or not, then each problem with its pairs."""
     if len(found.problems) > 1:
-        console.print(Text(found.sentence, style="bold"), soft_wrap=True)
+        console.print(found.sentence, style="bold", soft_wrap=True)
     for problem in found.problems:
-        console.print(Text(problem.sentence, style="bold"), soft_wrap=True)
+        console.print(problem.sentence, style="bold", soft_wrap=True)
         if problem.pairs:
             console.print(_pairs(problem))
         for note in problem.notes:

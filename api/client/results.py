@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from api.client.client import Client
 from api.client.commands import FINISHED, Add, print_json
 from api.client.following import entries
-from api.client.logs import harmless
 from api.client.tables import console, plain_table, studies_table
 from service.contracts import numbers
 from service.contracts.states import StudyKind
+from service.contracts.text import harmless
 from service.contracts.views import ChangeEvent, Series
 
 
@@ -64,7 +64,7 @@ def show_trials(client: Client, options: argparse.Namespace) -> int:
             str(trial.epochs_done),
             numbers.loss(trial.best_loss),
             numbers.duration(trial.training_seconds),
-            harmless(trial.message),
+            trial.message,
         )
     console().print(table)
     return FINISHED

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -12,14 +13,23 @@ from service.contracts import numbers
 from service.contracts.profiles import Profiles
 from service.contracts.report import ContenderReport, ProblemReport, Report, TimeTo
 from service.contracts.spec import Outcome
+from service.contracts.text import harmless
 from service.contracts.views import ComparisonView, StudyView
 
 WIDTH_WITHOUT_TERMINAL = 10_000
 
 
+class _Harmless(Console):
+    """Prints words as words: those of a stranger must not steer the terminal."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """The text that a string becomes, by itself or in a table."""
+        return super().render_str(harmless(text), **how)
+
+
 def console(*, to_stderr: bool = False) -> Console:
     """A console that guesses no markup; where there is no terminal, it cuts no table."""
-    made = Console(stderr=to_stderr, markup=False, highlight=False, emoji=False)
+    made = _Harmless(stderr=to_stderr, markup=False, highlight=False, emoji=False)
     if not made.is_terminal:
         made.width = WIDTH_WITHOUT_TERMINAL
     return made
@@ -29,8 +39,8 @@ def print_report(console: Console, report: Report) -> None:
     """The verdict's sentence, the table and the warnings of every problem."""
     for problem in report.problems:
         interim = " (interim)" if report.status == "interim" else ""
-        console.print(Text(f"{problem.title}{interim}", style="dim"), soft_wrap=True)
-        console.print(Text(problem.sentence, style="bold"), soft_wrap=True)
+        console.print(f"{problem.title}{interim}", style="dim", soft_wrap=True)
+        console.print(problem.sentence, style="bold", soft_wrap=True)
         console.print(_contenders(problem))
         if problem.beside:
             console.print(_beside(problem))
@@ -41,7 +51,7 @@ def print_report(console: Console, report: Report) -> None:
         for warning in problem.warnings:
             console.print(f"warning: {warning}", soft_wrap=True)
     if report.profiles is not None:
-        console.print(Text("Over all problems", style="dim"), soft_wrap=True)
+        console.print("Over all problems", style="dim", soft_wrap=True)
         if report.profiles.contenders:
             console.print(_profiles(report.profiles))
         for note in report.profiles.notes:
@@ -187,7 +197,7 @@ def print_comparison(console: Console, view: ComparisonView, studies: Sequence[S
     if view.reason:
         console.print(view.reason, soft_wrap=True)
     if view.verdict:
-        console.print(Text(view.verdict, style="bold"), soft_wrap=True)
+        console.print(view.verdict, style="bold", soft_wrap=True)
     contenders = plain_table(
         "contender", "epochs", "trials", "diverged", "failed", "best loss", "cost"
     )

@@ -8,7 +8,7 @@ from service.contracts.base import Contract, SettingValue
 from service.contracts.metrics import Metric
 from service.contracts.start import StudyStart
 from service.contracts.states import FailureKind
-from service.contracts.text import Identity, Message, Moment
+from service.contracts.text import Fact, Identity, Message, Moment
 from service.contracts.usage import Usage
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -73,23 +73,23 @@ class MetricPoint(Contract):
 class Environment(Contract):
     """Where a trial ran, as far as its figures depend on it."""
 
-    hostname: Message
-    device: Message
-    python: Message
-    torch: Message
+    hostname: Fact
+    device: Fact
+    python: Fact
+    torch: Fact
     threads: Count
     """Of each rank."""
     ranks: Count = 1
-    plugins: tuple[Message, ...] = ()
+    plugins: tuple[Fact, ...] = ()
     """The plug-ins that bring the trial's problem and optimizer, with their versions."""
-    instructions: Message = ""
+    instructions: Fact = ""
     """The instructions of the processor that PyTorch uses, as AVX2; this and what follows is empty
     where nobody says."""
-    ray: Message = ""
-    kbfgs: Message = ""
-    revision: Message = ""
+    ray: Fact = ""
+    kbfgs: Fact = ""
+    revision: Fact = ""
     """Of git, of the workers' code; with ``-dirty`` where files were changed since."""
-    data: tuple[Message, ...] = ()
+    data: tuple[Fact, ...] = ()
     """The data set that the problem is made of, with the digest of its files."""
 
 

@@ -89,6 +89,7 @@ def _check(capsule: Capsule, catalogue: Catalogue) -> None:
         *_seed_errors(capsule),
         *_batch_errors(capsule, catalogue),
         *_trial_errors(capsule, named),
+        *_environment_errors(capsule),
     ]
     if not errors:
         errors = [*_study_errors(capsule, named)]
@@ -139,6 +140,14 @@ def _trial_errors(capsule: Capsule, contenders: Mapping[str, Contender]) -> Iter
             yield FieldError(field=f"{where}.contender", message="is none of the spec's contenders")
         elif reason := refusal(contender.space, trial.point):
             yield FieldError(field=f"{where}.point", message=f"is not searched: {reason}")
+
+
+def _environment_errors(capsule: Capsule) -> Iterator[FieldError]:
+    """Places where no trial ran: the report of a rerun would tell of them."""
+    named = {trial.environment for trial in capsule.trials}
+    for index in range(len(capsule.environments)):
+        if index not in named:
+            yield FieldError(field=f"environments[{index}]", message="no trial ran there")
 
 
 def _study_errors(capsule: Capsule, contenders: Mapping[str, Contender]) -> Iterator[FieldError]:

@@ -4,6 +4,7 @@ import textwrap
 
 from service.contracts import numbers
 from service.contracts.report import ProblemReport, Report
+from service.contracts.text import harmless
 from service.exports.tables import Table, tables_of, tables_over_problems
 
 _WIDTH = 100
@@ -21,7 +22,7 @@ def render_text(report: Report) -> str:
         parts.append("\n".join(_wrapped(note) for note in report.notes))
     if report.warnings:
         parts.append(_warnings(report.warnings))
-    return "\n\n".join(parts) + "\n"
+    return harmless("\n\n".join(parts) + "\n")
 
 
 def aligned(table: Table) -> str:

@@ -30,6 +30,8 @@ _CALLED: Mapping[str, str] = {
     "data": "data",
 }
 """Where two runs may differ, as people call it."""
+_SHOWN = 5
+"""So many different values are named."""
 
 
 def rerun_report(capsule: Capsule, results: ComparisonResults, catalogue: Catalogue) -> RerunReport:
@@ -102,4 +104,5 @@ def _values(places: Iterable[Environment], field: str) -> frozenset[str]:
 
 
 def _written(values: frozenset[str]) -> str:
-    return numbers.listed(sorted(values)) if values else "unknown"
+    named, more = sorted(values)[:_SHOWN], len(values) - _SHOWN
+    return numbers.listed([*named, f"{more} more"] if more > 0 else named) or "unknown"

@@ -8,6 +8,7 @@ import pytest
 
 from service.contracts.capsule import Capsule, checksum_of
 from service.contracts.catalogue import built_in, resolve
+from service.contracts.events import Environment
 from service.contracts.plan import PlannedStudy
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import StudyKind, TrialState
@@ -17,12 +18,14 @@ from service.domain.capsules import make_capsule
 from service.domain.errors import InvalidCapsule
 from service.domain.rerunning import read_capsule
 from service.domain.results import ComparisonResults, TrialResult
+from service.domain.scoring.reruns import rerun_report
 from service.domain.searching import informed
 from service.domain.selection import select
 from tests.support.comparisons import NOW, a_spec, a_trial, results
 
 LOSSES = [100.0, 90.0, 80.0, 70.0, 60.0, 50.0]
 TPE = {"search": "tpe", "trials": 3}
+PLACE = {"hostname": "there", "device": "cpu", "python": "3.11", "torch": "2.13", "threads": 1}
 ASHA = {"trials": 4, "asha": {"grace_epochs": 2}}
 
 
@@ -169,6 +172,7 @@ def changed(capsule: dict[str, Any], path: str, value: object) -> dict[str, Any]
         ("trials.0.contender", "soap", "trials[0].contender"),
         ("trials.0.problem", "quadratic", "trials[0].problem"),
         ("trials.0.environment", 7, "trials[0].environment"),
+        ("environments", [PLACE], "environments[0]"),
         ("trials.0.losses", "f" * 63, "trials[0].losses"),
         ("trials", [], "trials"),
     ],
@@ -203,3 +207,23 @@ def test_what_was_changed_since_it_was_made_is_refused(usual: dict[str, Any]) ->
     trials = [{**usual["trials"][0], "final_loss": 1.0}, *usual["trials"][1:]]
     with pytest.raises(InvalidCapsule, match=r"checksum: .*was changed"):
         read_capsule({**usual, "trials": trials}, built_in())
+
+
+EVIL = "\x1b[2J\x1b]0;owned\x07\u202e\n"
+
+
+def test_of_a_strangers_places_a_few_are_named_in_harmless_words(usual: dict[str, Any]) -> None:
+    hosts = [f"{EVIL}{k}{'x' * 20_000}" for k in range(len(usual["trials"]))]
+    there = changed(usual, "environments", [{**PLACE, "hostname": host} for host in hosts])
+    for place, trial in enumerate(there["trials"]):
+        trial["environment"] = place
+    there["checksum"] = checksum_of(there)
+    capsule = read_capsule(there, built_in()).capsule
+    assert capsule is not None
+    found = ran(a_spec())
+    here = Environment.model_validate({**PLACE, "hostname": "here"})
+    again = replace(found, trials=tuple(replace(one, environment=here) for one in found.trials))
+    (told,) = rerun_report(capsule, again, built_in()).differences
+    assert told.endswith(f"… and {len(hosts) - 5} more then, here now")
+    assert told.isprintable()
+    assert len(told) < 1200
