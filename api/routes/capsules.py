@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import JSONResponse
 
 from api.bodies import BodyDep
 from api.deps import FEW_AT_ONCE, IdempotencyKey, ServiceDep, Submitter, Viewer
@@ -28,8 +27,7 @@ Threads = Annotated[
 )
 def capsule(_: Viewer, service: ServiceDep, comparison_id: str) -> Response:
     """A comparison that has finished as one document that can be run again."""
-    found = service.capsules.of(comparison_id)
-    return JSONResponse(found.model_dump(mode="json"))
+    return Response(service.capsules.of(comparison_id), media_type="application/json")
 
 
 @router.post(

@@ -95,7 +95,7 @@ class UnitOfWork(Protocol):
 
     @property
     def capsules(self) -> CapsuleRows:
-        """What comparisons run again."""
+        """What comparisons run again, and what was made of them for that."""
         ...
 
     @property

@@ -246,7 +246,7 @@ class ReportRows(Protocol):
 
 
 class CapsuleRows(Protocol):
-    """What comparisons run again."""
+    """What comparisons run again, and the capsules that were made of those that finished."""
 
     def add(self, comparison_id: str, capsule: Capsule) -> None:
         """Store what a new comparison runs again."""
@@ -254,6 +254,14 @@ class CapsuleRows(Protocol):
 
     def get(self, comparison_id: str) -> Capsule | None:
         """What a comparison runs again; None where it is no rerun."""
+        ...
+
+    def keep(self, comparison_id: str, document: str | None) -> None:
+        """Store what was made of a comparison, in the place of one from before an extension."""
+        ...
+
+    def kept(self, comparison_id: str) -> str | None:
+        """The latest capsule that was made of a comparison, as it was stored."""
         ...
 
 

@@ -27,6 +27,7 @@ from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import ComparisonRecord, StudyRecord, TrialRecord
 from service.domain.results import ComparisonResults
 from service.domain.selection import select
+from service.usecases.capsules import capsule_at_its_end
 from service.usecases.extending import extend_study
 from service.usecases.ledger import Ledger
 from service.usecases.queueing import queue_study
@@ -64,6 +65,8 @@ class Finish:
     """Everything has ended, and there is something to report."""
 
     report: Report
+    capsule: str | None
+    """As JSON; None where a plug-in is gone, so that it cannot be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +234,10 @@ class Progress:
         results = read_results(unit, comparison, complete=True)
         done = (TrialState.FINISHED, TrialState.DIVERGED)
         if any(trial.kind is StudyKind.FINALS and trial.state in done for trial in results.trials):
-            return Finish(self.scoring(results, self.catalogue, self.clock.now()))
+            now = self.clock.now()
+            report = self.scoring(results, self.catalogue, now)
+            seeds = comparison.seeds
+            return Finish(report, capsule_at_its_end(results, seeds, self.catalogue, at=now))
         return Fail(_why(studies, unit.trials.of(comparison.id)))
 
     def _do(
@@ -251,8 +257,9 @@ class Progress:
             case ExtendFinals(studies=studies):
                 for study, more in studies:
                     extend_study(unit, ledger, comparison, study, more, catalogue=self.catalogue)
-            case Finish(report=report):
+            case Finish(report=report, capsule=capsule):
                 unit.reports.put(report)
+                unit.capsules.keep(comparison.id, capsule)
                 verdict = " ".join(problem.sentence for problem in report.problems)
                 unit.comparisons.set_verdict(comparison.id, verdict)
                 ledger.comparison(comparison, ComparisonState.FINISHED)

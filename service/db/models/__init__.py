@@ -9,6 +9,7 @@ from service.db.models.comparisons import (
     ComparisonTag,
     DeletedComparison,
     FinalReport,
+    MadeCapsule,
     RerunCapsule,
 )
 from service.db.models.leases import Lease
@@ -32,6 +33,7 @@ __all__ = [
     "LifecycleEvent",
     "LogChunk",
     "LoginToken",
+    "MadeCapsule",
     "Point",
     "Request",
     "RerunCapsule",

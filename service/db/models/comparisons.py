@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.db.models.base import Base, Json
@@ -111,3 +111,18 @@ class RerunCapsule(Base):
         String(16), ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True
     )
     body: Mapped[dict[str, Any]]
+
+
+class MadeCapsule(Base):
+    """The capsule of a comparison that has finished.
+
+    As text, not as JSON: PostgreSQL's JSON rewrites numbers (1e20), and the checksum is of the
+    document as it stands.
+    """
+
+    __tablename__ = "made_capsules"
+
+    comparison_id: Mapped[str] = mapped_column(
+        String(16), ForeignKey("comparisons.id", ondelete="CASCADE"), primary_key=True
+    )
+    document: Mapped[str] = mapped_column(Text)

@@ -57,7 +57,8 @@ def test_what_is_restored_is_what_was_there(
 ) -> None:
     plane, file = filled(plane_on_both), tmp_path / "backup"
     before = rows(plane.engine)
-    assert min(len(before[name]) for name in ("points", "changes", "trials", "api_keys")) > 0
+    stored = ("points", "changes", "trials", "api_keys", "made_capsules")
+    assert min(len(before[name]) for name in stored) > 0
     written = back_up(plane.engine, file)
     assert restore(empty, file) == written == sum(map(len, before.values()))
     assert rows(empty) == before

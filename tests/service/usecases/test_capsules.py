@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
+from service.contracts.capsule import checksum_of
+from service.contracts.catalogue import Catalogue
 from service.contracts.extension import Extension
 from service.contracts.forms import ReportForm
 from service.contracts.report import RerunReport
 from service.contracts.states import ComparisonState, StudyKind
+from service.db.unit_of_work import SqlUnits
 from service.domain.errors import Conflict, TransitionRefused
+from service.usecases.capsules import Capsules
 from tests.support.control_plane import PERSON, ControlPlane, point, run_to_the_end
 
 
@@ -21,7 +25,7 @@ def finished(plane: ControlPlane, **fields: object) -> str:
 
 def capsule(plane: ControlPlane, comparison_id: str) -> dict[str, Any]:
     """As a client has it: through JSON."""
-    found: dict[str, Any] = json.loads(plane.service.capsules.of(comparison_id).model_dump_json())
+    found: dict[str, Any] = json.loads(plane.service.capsules.of(comparison_id))
     return found
 
 
@@ -125,6 +129,64 @@ def test_it_is_there_once_the_comparison_has_finished(plane: ControlPlane) -> No
         plane.service.capsules.of(comparison_id)
     run_to_the_end(plane, comparison_id)
     assert capsule(plane, comparison_id) == capsule(plane, comparison_id)
+
+
+def upgraded(catalogue: Catalogue) -> Catalogue:
+    """A later version's: adam has other betas, and every problem larger mini-batches."""
+
+    def other(name: str, value: object) -> object:
+        return (0.5, 0.5) if name == "betas" else value
+
+    optimizers = [
+        entry.model_copy(
+            update={
+                "settings": tuple(
+                    one.model_copy(update={"default": other(one.name, one.default)})
+                    for one in entry.settings
+                )
+            }
+        )
+        for entry in catalogue.optimizers
+    ]
+    problems = [one.model_copy(update={"batch_size": 1234}) for one in catalogue.problems]
+    return catalogue.model_copy(
+        update={"optimizers": tuple(optimizers), "problems": tuple(problems)}
+    )
+
+
+def after_an_upgrade(plane: ControlPlane, comparison_id: str) -> dict[str, Any]:
+    later = Capsules(SqlUnits(plane.engine), upgraded(plane.service.catalogue), plane.clock)
+    found: dict[str, Any] = json.loads(later.of(comparison_id))
+    return found
+
+
+def test_it_says_what_ran_after_the_defaults_have_moved(plane_on_both: ControlPlane) -> None:
+    plane = plane_on_both
+    comparison_id = finished(plane)
+    before = capsule(plane, comparison_id)
+    assert after_an_upgrade(plane, comparison_id) == before
+    assert checksum_of(before) == before["checksum"]
+    extend(plane, comparison_id, seeds=3)
+    run_to_the_end(plane, comparison_id)
+    extended = after_an_upgrade(plane, comparison_id)
+    assert extended["spec"]["contenders"] == before["spec"]["contenders"]
+    assert len(extended["seeds"]["finals"]) == 3
+    plane.service.control.delete(comparison_id, actor=PERSON)
+    with SqlUnits(plane.engine).read() as unit:
+        assert unit.capsules.kept(comparison_id) is None
+
+
+def test_one_that_an_earlier_version_finished_has_the_defaults_of_today(
+    plane: ControlPlane,
+) -> None:
+    comparison_id = finished(plane)
+    before = capsule(plane, comparison_id)
+    with SqlUnits(plane.engine).write() as unit:
+        unit.capsules.keep(comparison_id, None)
+    found = after_an_upgrade(plane, comparison_id)
+    assert set(found["batch_sizes"].values()) == {1234}
+    assert checksum_of(found) == found["checksum"] != before["checksum"]
+    assert found["trials"] == before["trials"]
 
 
 def test_what_a_rerun_runs_is_fixed(plane: ControlPlane) -> None:
