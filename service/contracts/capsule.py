@@ -14,13 +14,13 @@ from pydantic import FailFast, Field
 from service.contracts.base import Contract, Name
 from service.contracts.events import Count, Environment, Loss
 from service.contracts.points import Point, Seed, Seeds
-from service.contracts.spec import ComparisonSpec
+from service.contracts.spec import MOST_EPOCHS, ComparisonSpec
 from service.contracts.states import StudyKind, TrialState
 from service.contracts.text import Identity, Moment
 
 KIND = "capsule"
-MOST_TRIALS = 250_000
-"""As many as a comparison may have, each of one epoch."""
+MOST_TRIALS = MOST_EPOCHS
+"""As many as a comparison may have, each of one epoch; a server reads what fits into a body."""
 MOST_ENVIRONMENTS = 10_000
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

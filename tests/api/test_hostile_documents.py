@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from api.bodies import LARGE_LIMIT
 from api.limits import EXPORTS_AT_ONCE
-from service.contracts.spec import MOST
+from service.contracts.capsule import MOST_TRIALS
+from service.contracts.spec import MOST, MOST_EPOCHS
 from service.domain.records import Role
 from tests.support.api_site import Site
 from tests.support.terminal import Terminal
@@ -94,3 +96,13 @@ def test_what_keeps_a_thread_busy_counts_as_an_export_of_its_key(
         assert ask(viewer, comparison, report).status_code == 429
         assert ask(site.asker(), comparison, report).status_code == 200
     assert ask(viewer, comparison, report).status_code == 200
+
+
+def test_of_usual_trials_as_many_fit_into_a_body_as_the_guide_says(
+    finished_site: tuple[Site, str],
+) -> None:
+    site, comparison = finished_site
+    capsule = site.asker().get(f"/v1/comparisons/{comparison}/capsule").json()
+    largest = max(len(json.dumps(trial)) + len(", ") for trial in capsule["trials"])
+    assert LARGE_LIMIT // largest > 39_000
+    assert MOST_TRIALS == MOST_EPOCHS, "every comparison has a capsule"
