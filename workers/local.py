@@ -173,6 +173,7 @@ class _Chain:
             self._plan.seeds,
             study_number=1 + max(study.number for study in studies),
             first_trial_number=1 + max(trial.number for one in studies for trial in one.trials),
+            capsule=self._plan.capsule,
         )
         self._plan = self._plan.model_copy(update={"studies": (*studies, study)})
         self._write_plan()

@@ -46,6 +46,23 @@ class CapsuleTrial(Contract):
     environment: Annotated[int, Field(ge=0)] | None = None
     """Where it ran, as a place in the capsule's list."""
 
+    @property
+    def runs_again(self) -> bool:
+        """Whether a rerun has it: not what a person cancelled, nor what ended before it began."""
+        if self.state is TrialState.STOPPED:
+            return self.losses is not None
+        if self.state is TrialState.FAILED:
+            return bool(self.point) or self.environment is not None
+        return self.state is not TrialState.CANCELLED
+
+
+class Origin(Contract):
+    """The capsule that a comparison ran again."""
+
+    comparison_id: Identity
+    """The comparison that it was made of."""
+    checksum: Digest
+
 
 class Capsule(Contract):
     """A comparison that has finished, complete enough to be run again."""
@@ -54,6 +71,8 @@ class Capsule(Contract):
     schema_version: Literal[1] = 1
     comparison_id: Identity
     """The comparison that it was made of."""
+    rerun_of: Origin | None = None
+    """What that comparison ran again itself; None where it was a first run."""
     made_at: Moment
     spec: ComparisonSpec
     """With every setting of every contender and every space spelled out."""
@@ -77,12 +96,17 @@ class Capsule(Contract):
         """What it is called: ``capsule 5f3a9c01 of comparison kq3vxe7a2m``."""
         return f"capsule {self.checksum[:8]} of comparison {self.comparison_id}"
 
+    @property
+    def origin(self) -> Origin:
+        """What a rerun's own capsule says of this one."""
+        return Origin(comparison_id=self.comparison_id, checksum=self.checksum)
+
     def chosen(self, problem: str) -> dict[str, Point]:
-        """The point of each contender's finals on a problem."""
+        """The point of each contender's finals on a problem, as far as they run again."""
         return {
             trial.contender: trial.point
             for trial in self.trials
-            if trial.kind is StudyKind.FINALS and trial.problem == problem
+            if trial.kind is StudyKind.FINALS and trial.problem == problem and trial.runs_again
         }
 
 
@@ -90,11 +114,18 @@ def checksum_of(document: Mapping[str, object]) -> str:
     """SHA-256 of a capsule as it stands in a file, without its checksum.
 
     Of the document and not of what is read from it: a later version, which knows fields that this
-    one lacks, finds the same.
+    one lacks, finds the same. And so does who wrote it anew: many tools write 1.0 as 1.
     """
     rest = {name: value for name, value in document.items() if name != "checksum"}
-    canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    plain = json.loads(json.dumps(rest), parse_float=_number)
+    canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _number(written: str) -> float:
+    """A number with its point or exponent; as RFC 8785 has it, a whole one has neither."""
+    value = float(written)
+    return int(value) if value.is_integer() else value
 
 
 def is_capsule(document: object) -> bool:

@@ -38,6 +38,7 @@ def make_capsule(
     places = {environment: index for index, environment in enumerate(found)}
     capsule = Capsule(
         comparison_id=results.comparison_id,
+        rerun_of=results.capsule.origin if results.capsule else None,
         made_at=at,
         spec=spelled_out(results.spec, catalogue),
         seeds=seeds,

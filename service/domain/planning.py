@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import ValidationError
 
+from service.contracts.capsule import Capsule
 from service.contracts.catalogue import Catalogue, Contender, check, resolve
 from service.contracts.errors import WHOLE, FieldError, SpecRefused, from_validation
 from service.contracts.plan import (
@@ -18,6 +19,7 @@ from service.contracts.plan import (
 from service.contracts.spec import ComparisonSpec
 from service.contracts.states import StudyKind
 from service.domain import draws, ids
+from service.domain.counterparts import trials_in
 from service.domain.errors import InvalidSpec
 from service.domain.selection import deciding_metric
 
@@ -86,17 +88,23 @@ def plan_finals(
     *,
     study_number: int,
     first_trial_number: int,
+    capsule: Capsule | None = None,
 ) -> PlannedStudy:
     """The finals of one problem: seed by seed, the contenders interleaved.
 
     Every contender runs on every seed. Who goes first moves on by one with each seed, so that
-    nobody always has the coolest machine. A contender without a chosen point is left out.
+    nobody always has the coolest machine. A contender without a chosen point is left out, and in a
+    rerun each seed on which its capsule has nothing to run again.
     """
+    before = trials_in(capsule, problem, StudyKind.FINALS) if capsule else ()
+    again = {(trial.contender, trial.seed) for trial in before if trial.runs_again}
     labels = [contender.label for contender in spec.contenders if contender.label in chosen]
     trials: list[PlannedTrial] = []
     for turn, seed in enumerate(seeds.finals):
         start = turn % max(len(labels), 1)
         for label in labels[start:] + labels[:start]:
+            if capsule is not None and (label, seed) not in again:
+                continue
             number = first_trial_number + len(trials)
             trials.append(
                 PlannedTrial(number=number, contender=label, point=chosen[label], seed=seed)

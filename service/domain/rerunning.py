@@ -1,6 +1,6 @@
 """From a capsule to a plan that runs the same points with the same seeds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -10,7 +10,7 @@ from service.contracts.errors import WHOLE, FieldError, SpecRefused, from_valida
 from service.contracts.plan import Plan, PlannedStudy, PlannedTrial
 from service.contracts.space import refusal
 from service.contracts.spec import ComparisonSpec
-from service.contracts.states import StudyKind, TrialState
+from service.contracts.states import ENDED_TRIALS, StudyKind
 from service.domain.capsules import batch_sizes
 from service.domain.counterparts import grouped
 from service.domain.errors import InvalidCapsule
@@ -48,15 +48,18 @@ def _on_threads(spec: ComparisonSpec, threads: int) -> ComparisonSpec:
 
 
 def _searches(capsule: Capsule) -> Iterator[PlannedStudy]:
-    """The searches of the contenders that took part, with the trials that began."""
+    """The searches of the contenders that took part, with the trials that run again."""
     first, trials_of = 0, grouped(capsule)
     labels = [one.label for one in capsule.spec.contenders if one.label not in capsule.cancelled]
     pairs = [(problem, label) for problem in capsule.spec.problems for label in labels]
     for number, (problem, contender) in enumerate(pairs):
-        ran = filter(_began, trials_of[problem, StudyKind.TUNING, contender])
+        found = trials_of[problem, StudyKind.TUNING, contender]
+        again = [trial for trial in found if trial.runs_again]
+        if not again:
+            continue
         trials = tuple(
             PlannedTrial(number=index, contender=contender, point=trial.point, seed=trial.seed)
-            for index, trial in enumerate(ran, start=first)
+            for index, trial in enumerate(again, start=first)
         )
         first += len(trials)
         yield PlannedStudy(
@@ -66,11 +69,6 @@ def _searches(capsule: Capsule) -> Iterator[PlannedStudy]:
             contender=contender,
             trials=trials,
         )
-
-
-def _began(trial: CapsuleTrial) -> bool:
-    """Whether a trial is run again: not where its search had spent its budget before it began."""
-    return trial.state is not TrialState.STOPPED or trial.losses is not None
 
 
 def _check(capsule: Capsule, catalogue: Catalogue) -> None:
@@ -86,6 +84,7 @@ def _check(capsule: Capsule, catalogue: Catalogue) -> None:
         raise InvalidCapsule(found) from error
     named = {contender.name: contender for contender in contenders}
     errors = [
+        *_cancelled_errors(capsule, named),
         *_seed_errors(capsule),
         *_batch_errors(capsule, catalogue),
         *_trial_errors(capsule, named),
@@ -95,6 +94,15 @@ def _check(capsule: Capsule, catalogue: Catalogue) -> None:
         errors = [*_study_errors(capsule, named)]
     if errors:
         raise InvalidCapsule(errors)
+
+
+def _cancelled_errors(capsule: Capsule, contenders: Collection[str]) -> Iterator[FieldError]:
+    for index, name in enumerate(capsule.cancelled):
+        if name not in contenders:
+            message = "is none of the spec's contenders"
+            yield FieldError(field=f"cancelled[{index}]", message=message)
+    if set(contenders) <= set(capsule.cancelled):
+        yield FieldError(field="cancelled", message="names every contender: nothing would run")
 
 
 def _seed_errors(capsule: Capsule) -> Iterator[FieldError]:
@@ -138,8 +146,17 @@ def _trial_errors(capsule: Capsule, contenders: Mapping[str, Contender]) -> Iter
             yield FieldError(field=f"{where}.environment", message=f"there are {places}")
         if contender is None:
             yield FieldError(field=f"{where}.contender", message="is none of the spec's contenders")
-        elif reason := refusal(contender.space, trial.point):
+        elif trial.runs_again and (reason := refusal(contender.space, trial.point)):
             yield FieldError(field=f"{where}.point", message=f"is not searched: {reason}")
+        yield from _end_errors(trial, where, capsule.spec.budget.epochs)
+
+
+def _end_errors(trial: CapsuleTrial, where: str, most: int) -> Iterator[FieldError]:
+    if trial.state not in ENDED_TRIALS:
+        message = f"is {trial.state}: a comparison that has finished has none that has not ended"
+        yield FieldError(field=f"{where}.state", message=message)
+    if trial.epochs > most:
+        yield FieldError(field=f"{where}.epochs", message=f"a trial has {most}, as the spec says")
 
 
 def _environment_errors(capsule: Capsule) -> Iterator[FieldError]:
@@ -151,21 +168,29 @@ def _environment_errors(capsule: Capsule) -> Iterator[FieldError]:
 
 
 def _study_errors(capsule: Capsule, contenders: Mapping[str, Contender]) -> Iterator[FieldError]:
-    """Searches that lack every trial or have too many, and finals at more than one point."""
+    """Searches that lack every trial or have too many, and finals that do not follow from them."""
     trials_of, tuning = grouped(capsule), capsule.spec.tuning
+    if not any(_searches(capsule)):
+        yield FieldError(field="trials", message="none of a search runs again")
     for problem in capsule.spec.problems:
         for name, contender in contenders.items():
             if name in capsule.cancelled:
                 continue
             most = tuning.points(contender.space) * tuning.repeats
-            found = len(trials_of[problem, StudyKind.TUNING, name])
-            if not 1 <= found <= most:
-                message = f"the search of {name} on {problem} has {found}, not 1 to {most}"
+            search = trials_of[problem, StudyKind.TUNING, name]
+            if not 1 <= len(search) <= most:
+                message = f"the search of {name} on {problem} has {len(search)}, not 1 to {most}"
                 yield FieldError(field="trials", message=message)
             finals = trials_of[problem, StudyKind.FINALS, name]
-            if len({trial.seed for trial in finals}) < len(finals):
-                message = f"the finals of {name} on {problem} have a seed twice"
-                yield FieldError(field="trials", message=message)
-            if any(trial.point != finals[0].point for trial in finals):
-                message = f"the finals of {name} on {problem} are not all at one point"
-                yield FieldError(field="trials", message=message)
+            for message in _finals_errors(search, finals):
+                told = f"the finals of {name} on {problem} {message}"
+                yield FieldError(field="trials", message=told)
+
+
+def _finals_errors(search: Sequence[CapsuleTrial], finals: Sequence[CapsuleTrial]) -> Iterator[str]:
+    if len({trial.seed for trial in finals}) < len(finals):
+        yield "have a seed twice"
+    if any(trial.point != finals[0].point for trial in finals):
+        yield "are not all at one point"
+    elif finals and all(trial.point != finals[0].point for trial in search):
+        yield "are at a point that its search does not hold"

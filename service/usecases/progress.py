@@ -192,6 +192,7 @@ class Progress:
                     comparison.seeds,
                     study_number=number,
                     first_trial_number=first,
+                    capsule=results.capsule,
                 )
                 planned.append(finals)
                 taken.update(trial.number for trial in finals.trials)
@@ -219,6 +220,7 @@ class Progress:
                 comparison.seeds,
                 study_number=study.number,
                 first_trial_number=0,
+                capsule=results.capsule,
             )
             own = [trial for trial in trials if trial.study_id == study.id]
             epochs = comparison.spec.budget.epochs

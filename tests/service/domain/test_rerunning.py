@@ -136,6 +136,43 @@ def test_what_asha_stopped_is_stopped_there_and_what_never_began_is_left_out() -
     assert (told.proposals, told.worker_seconds) == (None, None)
 
 
+@pytest.mark.parametrize("state", [TrialState.STOPPED, TrialState.CANCELLED, TrialState.FAILED])
+def test_a_trial_that_never_began_had_no_point_to_be_proposed(state: TrialState) -> None:
+    """A search by TPE of which a trial was left when its time was spent, or was cancelled."""
+    found = ran(a_spec("adam", tuning=TPE))
+    never = replace(found.trials[2], state=state, points=(), point={})
+    trials = (*found.trials[:2], never, *found.trials[3:])
+    (study,) = read_capsule(document(replace(found, trials=trials)), built_in()).studies
+    assert [trial.point["lr"] for trial in study.trials] == pytest.approx([1e-3, 2e-3])
+
+
+def test_trials_that_a_person_cancelled_are_not_run_again() -> None:
+    """One of the search, and Adam's finals on the second seed: the verdict rests on the rest."""
+    found = ran(a_spec())
+    finals = [one for one in found.trials if one.kind is StudyKind.FINALS]
+    out = {1, next(one.number for one in finals[2:] if one.contender == "adam")}
+    trials = tuple(
+        replace(one, state=TrialState.CANCELLED) if one.number in out else one
+        for one in found.trials
+    )
+    plan = read_capsule(document(replace(found, trials=trials)), built_in())
+    assert plan.capsule is not None
+    again = planning.plan_finals(
+        plan.spec,
+        plan.spec.problems[0],
+        plan.capsule.chosen(plan.spec.problems[0]),
+        plan.seeds,
+        study_number=2,
+        first_trial_number=3,
+        capsule=plan.capsule,
+    )
+    planned = [trial for study in (*plan.studies, again) for trial in study.trials]
+    assert [(trial.contender, trial.point, trial.seed) for trial in planned] == [
+        (one.contender, one.point, one.seed) for one in found.trials if one.number not in out
+    ]
+    assert [trial.number for trial in planned] == list(range(len(planned)))
+
+
 def test_defaults_that_have_moved_since_change_nothing(usual: dict[str, Any]) -> None:
     """Adam's betas are 0.9 and 0.999 today; the settings stand in the capsule itself."""
     spec = Capsule.model_validate(usual).spec
@@ -174,7 +211,11 @@ def changed(capsule: dict[str, Any], path: str, value: object) -> dict[str, Any]
         ("trials.0.environment", 7, "trials[0].environment"),
         ("environments", [PLACE], "environments[0]"),
         ("trials.0.losses", "f" * 63, "trials[0].losses"),
+        ("trials.0.state", "running", "trials[0].state"),
+        ("trials.0.epochs", 6, "trials[0].epochs"),
         ("trials", [], "trials"),
+        ("cancelled", ["kbfgs", "adam"], "cancelled"),
+        ("cancelled", ["adam", "nobody"], "cancelled[1]"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_its_field(
@@ -195,6 +236,40 @@ def test_finals_at_two_points_and_a_search_of_too_many_are_refused(usual: dict[s
     too_many = changed(usual, "trials", [*usual["trials"], usual["trials"][0]])
     with pytest.raises(InvalidCapsule, match="has 3, not 1 to 2"):
         read_capsule(too_many, built_in())
+
+
+def test_searches_of_which_nothing_runs_again_are_refused(usual: dict[str, Any]) -> None:
+    never = [{**one, "state": "stopped", "losses": None} for one in usual["trials"]]
+    with pytest.raises(InvalidCapsule, match="none of a search runs again"):
+        read_capsule(changed(usual, "trials", never), built_in())
+
+
+def test_finals_at_a_point_that_was_never_tried_are_refused(usual: dict[str, Any]) -> None:
+    picked = [
+        {**one, "point": {**one["point"], "lr": one["point"]["lr"] * 1.5}}
+        if (one["kind"], one["contender"]) == (StudyKind.FINALS, "adam")
+        else one
+        for one in usual["trials"]
+    ]
+    with pytest.raises(InvalidCapsule, match="a point that its search does not hold"):
+        read_capsule(changed(usual, "trials", picked), built_in())
+
+
+def test_one_that_another_tool_wrote_anew_is_the_same() -> None:
+    """As JavaScript and jq do: 1.0 becomes 1, and 1e-08 becomes 1e-8 or 0.00000001."""
+
+    def anew(value: object) -> object:
+        if isinstance(value, dict):
+            return {name: anew(inner) for name, inner in reversed(value.items())}
+        if isinstance(value, list):
+            return [anew(inner) for inner in value]
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    found = ran(a_spec("adam", contenders=[{"optimizer": "sgd", "settings": {"lr": 1.0}}]))
+    made = document(found)
+    assert json.dumps(anew(made), sort_keys=True) != json.dumps(made, sort_keys=True)
+    plan = read_capsule(anew(made), built_in())
+    assert plan == read_capsule(made, built_in())
 
 
 @pytest.mark.parametrize("damaged", [None, [], "a capsule", 7])
