@@ -212,11 +212,13 @@ class RerunReport(Contract):
     """The capsule's checksum."""
     made_at: datetime
     differences: tuple[str, ...]
-    """What was not the same: ``threads: 1 then, 2 now``."""
+    """Where trials ran otherwise than those that they repeat: ``threads: 1 then, 2 now``."""
     trials: int
-    """Trials of the capsule that measured something."""
+    """Trials of the capsule that measured something, without those of cancelled contenders."""
     compared: int
     """Of these those that have ended here too, and measured something."""
+    new: int = 0
+    """Trials that measured something here and nothing in the capsule: there they failed."""
     same: int
     """Of these those whose losses are the same bit for bit after every epoch."""
     ended_otherwise: int

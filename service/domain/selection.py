@@ -76,6 +76,11 @@ def select(results: ComparisonResults, problem: str, catalogue: Catalogue) -> di
     """
     if results.capsule is not None:
         return _as_before(results, results.capsule.chosen(problem))
+    return choices(results, problem, catalogue)
+
+
+def choices(results: ComparisonResults, problem: str, catalogue: Catalogue) -> dict[str, Point]:
+    """What each contender's search on a problem chooses, in a rerun too."""
     metric = deciding_metric(results.spec, problem, catalogue)
     chosen: dict[str, Point] = {}
     for contender in results.spec.contenders:

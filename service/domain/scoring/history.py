@@ -21,24 +21,31 @@ def notes(
         problems: What was found on each problem.
         rerun: How far it is the same as its capsule, where it is a rerun.
     """
-    return (*(_rerun(rerun) if rerun else ()), *_extensions(results), *_targets(results, problems))
+    again = _rerun(rerun, results) if rerun else ()
+    return (*again, *_extensions(results), *_targets(results, problems))
 
 
-def _rerun(rerun: RerunReport) -> Iterator[str]:
-    yield f"runs the capsule of comparison {rerun.comparison_id} again: {_losses(rerun)}"
+def _rerun(rerun: RerunReport, results: ComparisonResults) -> Iterator[str]:
+    source = results.capsule.rerun_of if results.capsule else None
+    itself = f", itself a rerun of comparison {source.comparison_id}" if source else ""
+    losses = _losses(rerun, interim=not results.complete)
+    yield f"runs the capsule of comparison {rerun.comparison_id} again{itself}: {losses}"
     yield from (f"other than in the capsule: {one}" for one in rerun.differences)
 
 
-def _losses(rerun: RerunReport) -> str:
+def _losses(rerun: RerunReport, *, interim: bool) -> str:
     counted = f"{rerun.same:,} of {numbers.counted(rerun.compared, 'trial')}"
     parts = [f"in {counted} the losses are the same bit for bit"]
     if rerun.compared < rerun.trials:
-        parts = [f"{rerun.compared:,} of {rerun.trials:,} trials have run so far", *parts]
+        end = "have run so far" if interim else "came to their end here too"
+        parts = [f"{rerun.compared:,} of {rerun.trials:,} trials {end}", *parts]
     if rerun.largest_difference is not None:
         apart = numbers.number(rerun.largest_difference)
         parts.append(f"final losses of the others differ by a share of {apart} at most")
     if rerun.ended_otherwise:
         parts.append(f"{numbers.counted(rerun.ended_otherwise, 'trial')} ended otherwise")
+    if rerun.new:
+        parts.append(f"{numbers.counted(rerun.new, 'trial')} that failed in the capsule ran here")
     return "; ".join(parts)
 
 

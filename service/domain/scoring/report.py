@@ -25,7 +25,7 @@ from service.domain.scoring.findings import Findings, leader_of, titles
 from service.domain.scoring.history import notes
 from service.domain.scoring.pairs import Pair, compare, ratio
 from service.domain.scoring.profiles import profiles
-from service.domain.scoring.reruns import rerun_report
+from service.domain.scoring.reruns import rerun_report, unchosen
 from service.domain.scoring.runs import Run, counted_runs
 from service.domain.scoring.sentence import sentence
 from service.domain.scoring.targets import MARGIN, moved, relative_target
@@ -64,7 +64,7 @@ def score(results: ComparisonResults, catalogue: Catalogue, *, now: datetime) ->
         plugins=results.plugins,
         rerun=rerun,
         notes=notes(results, problems, rerun),
-        warnings=tuple(caveats(results)),
+        warnings=(*caveats(results), *unchosen(results, catalogue)),
     )
 
 

@@ -18,6 +18,7 @@ from service.domain.capsules import make_capsule
 from service.domain.errors import InvalidCapsule
 from service.domain.rerunning import read_capsule
 from service.domain.results import ComparisonResults, TrialResult
+from service.domain.scoring import score
 from service.domain.scoring.reruns import rerun_report
 from service.domain.searching import informed
 from service.domain.selection import select
@@ -173,6 +174,18 @@ def test_trials_that_a_person_cancelled_are_not_run_again() -> None:
     assert [trial.number for trial in planned] == list(range(len(planned)))
 
 
+def test_a_trial_that_failed_then_and_ran_here_is_told_of() -> None:
+    found = ran(a_spec())
+    failed = replace(found.trials[1], state=TrialState.FAILED, points=())
+    before = replace(found, trials=(found.trials[0], failed, *found.trials[2:]))
+    plan = read_capsule(document(before), built_in())
+    report = score(replace(found, capsule=plan.capsule), built_in(), now=NOW)
+    assert report.rerun is not None
+    assert (report.rerun.trials, report.rerun.compared, report.rerun.new) == (19, 19, 1)
+    assert report.notes[0].endswith("bit for bit; 1 trial that failed in the capsule ran here")
+    assert not [warning for warning in report.warnings if "finals of" in warning]
+
+
 def test_defaults_that_have_moved_since_change_nothing(usual: dict[str, Any]) -> None:
     """Adam's betas are 0.9 and 0.999 today; the settings stand in the capsule itself."""
     spec = Capsule.model_validate(usual).spec
@@ -287,18 +300,25 @@ def test_what_was_changed_since_it_was_made_is_refused(usual: dict[str, Any]) ->
 EVIL = "\x1b[2J\x1b]0;owned\x07\u202e\n"
 
 
-def test_of_a_strangers_places_a_few_are_named_in_harmless_words(usual: dict[str, Any]) -> None:
-    hosts = [f"{EVIL}{k}{'x' * 20_000}" for k in range(len(usual["trials"]))]
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [(3, [" then, here now in "] * 3), (20, ["host: another in 20 of 20 trials"])],
+)
+def test_of_a_strangers_places_a_few_are_named_in_harmless_words(
+    usual: dict[str, Any], places: int, told: list[str]
+) -> None:
+    hosts = [f"{EVIL}{k}{'x' * 20_000}" for k in range(places)]
     there = changed(usual, "environments", [{**PLACE, "hostname": host} for host in hosts])
-    for place, trial in enumerate(there["trials"]):
-        trial["environment"] = place
+    for index, trial in enumerate(there["trials"]):
+        trial["environment"] = index % places
     there["checksum"] = checksum_of(there)
     capsule = read_capsule(there, built_in()).capsule
     assert capsule is not None
     found = ran(a_spec())
     here = Environment.model_validate({**PLACE, "hostname": "here"})
     again = replace(found, trials=tuple(replace(one, environment=here) for one in found.trials))
-    (told,) = rerun_report(capsule, again, built_in()).differences
-    assert told.endswith(f"… and {len(hosts) - 5} more then, here now")
-    assert told.isprintable()
-    assert len(told) < 1200
+    differences = rerun_report(capsule, again, built_in()).differences
+    for difference, words in zip(differences, told, strict=True):
+        assert words in difference
+        assert difference.isprintable()
+        assert len(difference) < 1200

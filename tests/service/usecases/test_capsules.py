@@ -7,6 +7,7 @@ import pytest
 
 from service.contracts.capsule import checksum_of
 from service.contracts.catalogue import Catalogue
+from service.contracts.events import Environment
 from service.contracts.extension import Extension
 from service.contracts.forms import ReportForm
 from service.contracts.report import RerunReport
@@ -14,6 +15,7 @@ from service.contracts.states import ComparisonState, StudyKind
 from service.db.unit_of_work import SqlUnits
 from service.domain.errors import Conflict, TransitionRefused
 from service.usecases.capsules import Capsules
+from tests.support import control_plane as control_plane_support
 from tests.support.control_plane import PERSON, ControlPlane, point, run_to_the_end
 
 
@@ -114,13 +116,107 @@ def test_finals_run_at_the_capsules_points_whatever_the_search_finds(plane: Cont
 
 
 def test_a_contender_that_was_cancelled_takes_no_part_again(plane: ControlPlane) -> None:
+    """Its search had ended before, and counts no more: nothing is waited for."""
     comparison_id = plane.submit()
+    for _ in range(2):
+        plane.tick()
+        plane.driver().run()
     plane.service.control.cancel(comparison_id, actor=PERSON, contender="adam")
     run_to_the_end(plane, comparison_id)
     again = rerun(plane, capsule(plane, comparison_id))
     run_to_the_end(plane, again)
     assert {run[2] for run in runs(plane, again)} == {"kbfgs"}
-    assert of_report(plane, again).same == 4
+    report = of_report(plane, again)
+    assert (report.trials, report.compared) == (4, 4)
+    assert "in 3 of 4 trials" in plane.service.reports.report(again).notes[0]
+    assert "so far" not in plane.service.reports.report(again).notes[0]
+
+
+def test_a_run_of_the_finals_that_was_cancelled_is_in_no_pair_again(plane: ControlPlane) -> None:
+    comparison_id = plane.submit(seeds=3)
+    for _ in range(2):
+        plane.tick()
+        plane.driver().run()
+    plane.tick()
+    *_, last = plane.service.trials.of(comparison_id)
+    plane.service.control.cancel_trial(last.id, actor=PERSON)
+    run_to_the_end(plane, comparison_id)
+    again = rerun(plane, capsule(plane, comparison_id))
+    run_to_the_end(plane, again)
+    assert len(runs(plane, again)) == len(runs(plane, comparison_id)) - 1
+    (pair,) = plane.service.reports.report(again).problems[0].pairs
+    assert pair.seeds == 2
+
+
+def test_finals_that_were_picked_by_hand_are_told_of_and_so_is_a_rerun_of_a_rerun(
+    plane: ControlPlane,
+) -> None:
+    """Adam's finals at its worst point, and one trial of its search less."""
+    first = finished(plane, tuning={"trials": 4})
+    document = capsule(plane, first)
+    search = sorted(
+        (
+            one
+            for one in document["trials"]
+            if (one["kind"], one["contender"]) == ("tuning", "adam")
+        ),
+        key=lambda one: one["final_loss"],
+    )
+    document["trials"].remove(search[1])
+    for one in document["trials"]:
+        if (one["kind"], one["contender"]) == ("finals", "adam"):
+            one["point"] = search[-1]["point"]
+    again = rerun(plane, {**document, "checksum": checksum_of(document)})
+    run_to_the_end(plane, again)
+    report = plane.service.reports.report(again)
+    (warning,) = [one for one in report.warnings if "finals of" in one]
+    assert warning.startswith("the finals of Adam on ")
+    assert warning.endswith(
+        "are not at the point that its search chooses here, but at the capsule's"
+    )
+    assert any("searches were not equal" in one for one in report.problems[0].warnings)
+    second = capsule(plane, again)
+    assert second["rerun_of"] == {
+        "comparison_id": first,
+        "checksum": checksum_of(document),
+    }
+    (note,) = plane.service.reports.report(rerun(plane, second)).notes
+    assert f"comparison {again} again, itself a rerun of comparison {first}: 0 of 11" in note
+
+
+def test_each_trial_is_held_against_the_place_of_the_one_that_it_repeats(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K-BFGS' search here and the rest there, and the other way round."""
+    here = control_plane_support.HERE
+    there = here.model_copy(update={"hostname": "there"})
+
+    def at(place: Environment) -> None:
+        monkeypatch.setattr(control_plane_support, "HERE", place)
+
+    first = plane.submit()
+    plane.tick()
+    plane.driver().run()
+    at(there)
+    run_to_the_end(plane, first)
+    document = capsule(plane, first)
+    at(here)
+    again = rerun(plane, document)
+    plane.tick()
+    plane.driver().run()
+    assert of_report(plane, again).differences == (), "so far all ran where it ran before"
+    run_to_the_end(plane, again)
+    assert of_report(plane, again).differences == ("host: there then, here now in 6 of 8 trials",)
+    swapped = rerun(plane, document)
+    at(there)
+    plane.tick()
+    plane.driver().run()
+    at(here)
+    run_to_the_end(plane, swapped)
+    assert of_report(plane, swapped).differences == (
+        "host: here then, there now in 2 of 8 trials",
+        "host: there then, here now in 6 of 8 trials",
+    )
 
 
 def test_it_is_there_once_the_comparison_has_finished(plane: ControlPlane) -> None:
