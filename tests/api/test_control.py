@@ -92,7 +92,8 @@ def test_the_commands_name_the_part_and_say_what_became_of_it(
     assert command("pause", comparison, "--trial", f"{comparison}-t1").endswith("-t1 is paused")
     assert '"state": "queued"' in command("resume", comparison, "--trial", "1", "--json")
     assert command("extend", comparison, "--trials", "4", "--epochs", "5", "--seeds", "8") == (
-        f"{comparison} is queued; 5 epochs a trial, 4 Sobol points a contender, 8 seeds"
+        f"{comparison} is queued; kbfgs, adam; 5 epochs a trial, 4 Sobol points a contender, "
+        "8 seeds"
     )
     assert command("cancel", comparison, "--contender", "adam").endswith(
         "4 of 4 trials ended, cancelled"

@@ -142,7 +142,7 @@ def test_other_formats_are_refused(quiet_site: Site) -> None:
         ("/v1/comparisons?state=lost", "state"),
         ("/v1/comparisons/x/metrics?points=1", "points"),
         ("/v1/comparisons/x/trials?kind=practice", "kind"),
-        ("/v1/comparisons/x/report?format=pdf", "format"),
+        ("/v1/comparisons/x/report?format=doc", "format"),
     ],
 )
 def test_a_wrong_parameter_is_named(quiet_site: Site, query: str, field: str) -> None:
