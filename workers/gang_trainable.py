@@ -12,6 +12,7 @@ from typing import Any
 import ray
 import torch
 from ray import train, tune
+from ray.exceptions import RayActorError
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 
@@ -20,6 +21,7 @@ from service.contracts.workers import Workers, fewest, most
 from workers.capture import Capture, of_rank
 from workers.context import TrialFolder, TrialPlan
 from workers.memory_limit import MemoryGuard
+from workers.orphans import give_back_orphans
 from workers.ranks.group import GLOO, NCCL_TOO, Group
 from workers.stall import StallGuard, WatchedFolder
 from workers.trainable import EVENTS
@@ -63,6 +65,9 @@ def train_gang(config: dict[str, Any]) -> None:
         trainer.fit()
     except train.WorkerGroupError as error:
         tune.report({"events": told_last(error.worker_failures)})
+    except RayActorError:  # the controller died
+        give_back_orphans(config["bundle"])
+        raise
     finally:
         shutil.rmtree(notes, ignore_errors=True)
 

@@ -86,6 +86,20 @@ def kill_replaced(pattern: str) -> Harm:
     return harm
 
 
+def kill_twice(pattern: str, *, children: str) -> Harm:
+    """The same, and of the next one, as soon as the first of its own children is there."""
+
+    def harm(service: RunningService, comparison: str) -> None:
+        before = set(service.processes(children))
+        kill(pattern)(service, comparison)
+        wait_for(
+            lambda: set(service.processes(children)) - before, FOUND_WITHIN, f"a new {children}"
+        )
+        kill(pattern)(service, comparison)
+
+    return harm
+
+
 def kill_head(service: RunningService, _comparison: str) -> None:
     """``kill -9`` of everything that Ray runs, workers included."""
     head = wait_for(lambda: service.processes("ray.scripts.scripts"), FOUND_WITHIN, "head")[0]
@@ -181,6 +195,11 @@ FAULTS: Mapping[str, Fault] = {
     "rank": Fault("`kill -9` of one of two DDP workers", kill("ray::RayTrainWorker"), TWO_WORKERS),
     "controller": Fault(
         "`kill -9` of the train controller", kill("ray::TrainController"), TWO_WORKERS
+    ),
+    "controllers": Fault(
+        "the same, and of the next one while its workers start",
+        kill_twice("ray::TrainController", children="ray::RayTrainWorker"),
+        TWO_WORKERS,
     ),
     "ranks-driver": Fault("`kill -9` of the driver, two workers", kill("workers run"), TWO_WORKERS),
     "node": Fault(
