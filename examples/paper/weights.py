@@ -50,7 +50,7 @@ def _term(folder: Path, trial: TrialPlan) -> float | None:
     place = TrialFolder.of(
         folder / "checkpoints", comparison_id=LOCAL_COMPARISON, trial_id=trial.trial.trial_id
     )
-    saved = CheckpointStore(place.path).load(trial.identity(), torch.device("cpu"))
+    saved = CheckpointStore(place.path).load(trial.identity())
     if saved is None or saved.state is None or not isinstance(decay, int | float) or not decay:
         return None
     squares = (tensor.double().square().sum().item() for tensor in saved.state["model"].values())
