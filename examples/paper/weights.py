@@ -42,7 +42,6 @@ def _trials(plan: Plan, finished: set[int]) -> Iterator[TrialPlan]:
 
 def _term(folder: Path, trial: TrialPlan) -> float | None:
     """None where nothing decays, or the checkpoint is gone."""
-    import torch
 
     from workers.checkpoint import CheckpointStore
 
