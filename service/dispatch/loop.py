@@ -133,7 +133,9 @@ class Dispatcher:
         if not queued:
             return
         fairness = Fairness(self.queue.shares(), self.owner_studies, self.clock.now())
-        admission = admit(queued, self.queue.live(), capacity, fairness)
+        live = self.queue.live()
+        left = self.queue.trials_left(live)
+        admission = admit(queued, live, capacity, fairness, left=left)
         for study, reason in admission.waiting:
             self.queue.waits(study, reason)
         settled = self.monotonic() - self._settling >= _SETTLED_AFTER

@@ -140,6 +140,10 @@ class TrialRows(Protocol):
         """How many trials of each study have ended, by the study's id."""
         ...
 
+    def left(self, study_ids: Collection[str]) -> Mapping[str, int]:
+        """How many trials of each of these studies have not ended, by the study's id."""
+        ...
+
     def set_state(
         self,
         trial: TrialRecord,

@@ -1,6 +1,6 @@
 """The dispatcher's side: the queue, its claims, and the closing of what was lost."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from service.contracts.checkpointing import Keep
@@ -49,6 +49,11 @@ class Queue:
         """The studies that a driver may be running, or is to be ended for."""
         with self.units.read() as unit:
             return unit.studies.live()
+
+    def trials_left(self, studies: Iterable[StudyRecord]) -> Mapping[str, int]:
+        """How many trials of each of these studies have not ended, by the study's id."""
+        with self.units.read() as unit:
+            return unit.trials.left({study.id for study in studies})
 
     def unfinished(self) -> tuple[tuple[str, int], ...]:
         """Id and last change of the comparisons that have not ended, oldest first."""

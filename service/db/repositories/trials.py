@@ -160,6 +160,17 @@ class Trials:
             for study_id, trials, over in self.session.execute(query)
         }
 
+    def left(self, study_ids: Collection[str]) -> Mapping[str, int]:
+        """How many trials of each of these studies have not ended, by the study's id."""
+        query = (
+            select(Trial.study_id, func.count())
+            .where(Trial.study_id.in_(study_ids), Trial.state.not_in(ENDED_TRIALS))
+            .group_by(Trial.study_id)
+        )
+        counts = dict.fromkeys(study_ids, 0)
+        counts.update((study_id, trials) for study_id, trials in self.session.execute(query))
+        return counts
+
     def set_state(
         self,
         trial: TrialRecord,

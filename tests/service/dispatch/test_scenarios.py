@@ -31,6 +31,26 @@ def test_two_cpus_run_one_study_at_a_time_and_the_next_at_once(plane: ControlPla
     assert jobs(plane) == ["s0-1", "s1-1", "s2-1"], "the finals follow in the same look"
 
 
+def test_the_next_study_starts_beside_the_last_trial_of_the_one_before(
+    plane: ControlPlane,
+) -> None:
+    plane.submit(tuning={"trials": 4})
+    plane.tick()
+    driver = plane.driver()
+    first, second, third, last = (trial.trial_id for trial in driver.assignment.trials)
+    for trial in (first, second):
+        driver.send(*driver.trial(trial))
+    plane.tick()
+    assert jobs(plane) == ["s0-1"], "two trials are left for two CPUs"
+    driver.send(*driver.trial(third))
+    plane.tick()
+    assert jobs(plane) == ["s0-1", "s1-1"]
+    driver.send(*driver.trial(last), driver.done())
+    plane.driver().run()
+    plane.tick()
+    assert jobs(plane) == ["s0-1", "s1-1", "s2-1"], "the finals wait for both"
+
+
 def test_an_edit_of_the_priority_decides_who_is_next(plane: ControlPlane) -> None:
     first, second = plane.submit(), plane.submit()
     plane.service.control.edit(second, Edit(priority=1), actor=PERSON)
