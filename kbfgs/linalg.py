@@ -216,12 +216,13 @@ def accumulate_gram_(
         weight: Factor of the new sum.
     """
     dim = rows.shape[1]
-    block = dim if rows.is_cuda else _GRAM_BLOCK
+    block = _GRAM_BLOCK if rows.device.type == "cpu" else dim
     for start in range(0, dim, block):
         stop = min(start + block, dim)
         lower = factor[start:stop, :stop]
         lower.addmm_(rows[:, start:stop].t(), rows[:, :stop], beta=decay, alpha=weight)
-        factor[:start, start:stop].copy_(lower[:, :start].t())
+        if start:
+            factor[:start, start:stop].copy_(lower[:, :start].t())
     if factor.shape[0] > dim:
         factor[dim, :dim].mul_(decay).add_(row_sum, alpha=weight)
         factor[:dim, dim].copy_(factor[dim, :dim])
