@@ -47,7 +47,7 @@ def admit(
         live: The studies that have the cluster now.
         capacity: What the cluster has.
         fairness: Who goes before whom, and who may have how much.
-        left: How many trials of a study have not ended, by its id; by default, all of them.
+        left: How many trials each live study has left, by its id; by default, all of them.
     """
 
     def demand(study: StudyRecord) -> _Amounts:

@@ -180,6 +180,31 @@ class TrialTally:
 
 
 @dataclass(frozen=True, slots=True)
+class UnfinishedTrial:
+    """How far a trial is that has not ended."""
+
+    study_id: str
+    comparison_id: str
+    epochs_done: int
+    worker_seconds: float | None
+    """What it has cost so far; None before its first point."""
+
+    def is_over_within(self, seconds: float, *, epochs: int) -> bool:
+        """Whether it ends so soon, at the pace of its epochs so far.
+
+        With several workers it is sooner, for their seconds are summed.
+
+        Args:
+            seconds: From now on.
+            epochs: Of the whole trial.
+        """
+        if not self.epochs_done or self.worker_seconds is None:
+            return False
+        an_epoch = self.worker_seconds / self.epochs_done
+        return (epochs - self.epochs_done) * an_epoch <= seconds
+
+
+@dataclass(frozen=True, slots=True)
 class StudyTally:
     """A study with how many of its trials have ended."""
 

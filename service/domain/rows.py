@@ -26,6 +26,7 @@ from service.domain.records import (
     TrialFigures,
     TrialRecord,
     TrialTally,
+    UnfinishedTrial,
 )
 
 
@@ -140,8 +141,8 @@ class TrialRows(Protocol):
         """How many trials of each study have ended, by the study's id."""
         ...
 
-    def left(self, study_ids: Collection[str]) -> Mapping[str, int]:
-        """How many trials of each of these studies have not ended, by the study's id."""
+    def unfinished(self, study_ids: Collection[str]) -> tuple[UnfinishedTrial, ...]:
+        """The trials of these studies that have not ended."""
         ...
 
     def set_state(

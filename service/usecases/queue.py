@@ -50,10 +50,25 @@ class Queue:
         with self.units.read() as unit:
             return unit.studies.live()
 
-    def trials_left(self, studies: Iterable[StudyRecord]) -> Mapping[str, int]:
-        """How many trials of each of these studies have not ended, by the study's id."""
+    def trials_left(
+        self, studies: Iterable[StudyRecord], *, over_within: float
+    ) -> Mapping[str, int]:
+        """How many trials each of these studies has left, by the study's id.
+
+        Args:
+            studies: Which.
+            over_within: Those that end within so many seconds do not count.
+        """
+        left = dict.fromkeys((study.id for study in studies), 0)
         with self.units.read() as unit:
-            return unit.trials.left({study.id for study in studies})
+            unfinished = unit.trials.unfinished(left)
+            ids = {trial.comparison_id for trial in unfinished}
+            comparisons = [unit.comparisons.get(identity) for identity in ids]
+        epochs = {each.id: each.spec.budget.epochs for each in comparisons if each is not None}
+        for trial in unfinished:
+            in_all = epochs.get(trial.comparison_id, 0)
+            left[trial.study_id] += not trial.is_over_within(over_within, epochs=in_all)
+        return left
 
     def unfinished(self) -> tuple[tuple[str, int], ...]:
         """Id and last change of the comparisons that have not ended, oldest first."""

@@ -21,6 +21,7 @@ from service.domain.records import (
     TrialFigures,
     TrialRecord,
     TrialTally,
+    UnfinishedTrial,
 )
 
 
@@ -160,16 +161,12 @@ class Trials:
             for study_id, trials, over in self.session.execute(query)
         }
 
-    def left(self, study_ids: Collection[str]) -> Mapping[str, int]:
-        """How many trials of each of these studies have not ended, by the study's id."""
-        query = (
-            select(Trial.study_id, func.count())
-            .where(Trial.study_id.in_(study_ids), Trial.state.not_in(ENDED_TRIALS))
-            .group_by(Trial.study_id)
-        )
-        counts = dict.fromkeys(study_ids, 0)
-        counts.update((study_id, trials) for study_id, trials in self.session.execute(query))
-        return counts
+    def unfinished(self, study_ids: Collection[str]) -> tuple[UnfinishedTrial, ...]:
+        """The trials of these studies that have not ended."""
+        query = select(
+            Trial.study_id, Trial.comparison_id, Trial.epochs_done, Trial.worker_seconds
+        ).where(Trial.study_id.in_(study_ids), Trial.state.not_in(ENDED_TRIALS))
+        return tuple(UnfinishedTrial(*row) for row in self.session.execute(query))
 
     def set_state(
         self,
