@@ -1,15 +1,17 @@
 """How much of two cores a study trains on, beside a bare script with the same trials.
 
-    python -m benchmarks.cluster_efficiency [--epochs 22]
+    python -m benchmarks.cluster_efficiency [--epochs 22] [--rounds 1]
 
 A whole service runs 24 trials, two at a time; then two processes run the same trials one after
-the other, without Ray, service or driver. Efficiency is the seconds of training, evaluation and
-checkpoints in units of twice the time from the first step to the last.
+the other, without Ray, service or driver; and again, as often as asked, for what else a machine
+does may fall on either. Efficiency is the seconds of training, evaluation and checkpoints in units
+of twice the time from the first step to the last.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -152,17 +154,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print both, and what the service adds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=22)
+    parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args(arguments)
-    service, trials = on_the_service(options.epochs)
-    script = bare(trials, options.epochs)
-    print("| | trials | seconds each | wall | efficiency |")
-    print("| --- " * 5 + "|")
-    for name, busy in (("service", service), ("bare script", script)):
-        each = f"{min(busy.working):.1f}-{max(busy.working):.1f}"
-        print(
-            f"| {name} | {len(busy.working)} | {each} | {busy.wall:.1f} s | {busy.efficiency:.3f} |"
-        )
-    print(f"\nthe service took {service.wall / script.wall:.2f} times the script's wall time")
+    print("| round | | trials | seconds each | wall | efficiency |")
+    print("| --- " * 6 + "|")
+    ratios = []
+    for number in range(options.rounds):
+        service, trials = on_the_service(options.epochs)
+        script = bare(trials, options.epochs)
+        ratios.append(service.wall / script.wall)
+        for name, busy in (("service", service), ("bare script", script)):
+            print(f"| {number} | {name} | {_row(busy)} |", flush=True)
+    each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    median = statistics.median(ratios)
+    print(f"\nthe service took {each} times the script's wall time, median {median:.2f}")
+
+
+def _row(busy: Busy) -> str:
+    least, most = min(busy.working), max(busy.working)
+    each = f"{least:.1f}-{most:.1f}"
+    return f"{len(busy.working)} | {each} | {busy.wall:.1f} s | {busy.efficiency:.3f}"
 
 
 if __name__ == "__main__":
