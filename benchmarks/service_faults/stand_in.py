@@ -7,10 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from benchmarks.service_faults.driving import Job
+from tests.support.small_server import Answer, Call, small_server
 from workers.driver import DriverSettings
 
 CPUS = 16
@@ -68,40 +68,13 @@ def standing_in() -> Iterator[StandIn]:
     """A stand-in behind a server on a free port of the loopback."""
     cluster = StandIn()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(call: Call) -> Answer:
+        status, document = cluster.answer(call.method, call.path, call.body)
+        return Answer(status, json.dumps(document).encode())
 
-        def do_GET(self) -> None:
-            self._reply("GET")
-
-        def do_POST(self) -> None:
-            self._reply("POST")
-
-        def _reply(self, method: str) -> None:
-            length = int(self.headers.get("Content-Length", 0))
-            body = self.rfile.read(length)
-            if len(body) < length:
-                return  # who asked was killed in the midst of it
-            status, document = cluster.answer(method, self.path, body)
-            content = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    cluster.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
-        yield cluster
-    finally:
-        for job in cluster.jobs.values():
-            job.end()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with small_server(answer) as cluster.url:
+        try:
+            yield cluster
+        finally:
+            for job in cluster.jobs.values():
+                job.end()

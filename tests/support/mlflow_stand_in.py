@@ -6,15 +6,15 @@ never change. Metrics are kept as they come, so that one that comes twice is see
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tests.support.small_server import Answer, Call, small_server
 
 API = "/api/2.0/mlflow/"
 Key = Annotated[str, Field(pattern=r"^[/\w.\- :]+$", min_length=1, max_length=250)]
@@ -199,37 +199,19 @@ def stand_in() -> Iterator[tuple[StandIn, str]]:
     """The server, and where it answers, until the body ends."""
     kept = StandIn()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            kept.headers.append(dict(self.headers))
-            try:
-                self._answer(200, kept.post(self.path.removeprefix(API), body))
-            except (Refusal, ValidationError) as error:
-                message = {"error_code": "INVALID_PARAMETER_VALUE", "message": str(error)}
-                self._answer(400, message)
+    def answer(call: Call) -> Answer:
+        if call.method == "GET":
+            query = parse_qs(urlsplit(call.path).query)
+            return _json(200, kept.history(query["run_id"][0], query["metric_key"][0]))
+        kept.headers.append(dict(call.headers))
+        try:
+            return _json(200, kept.post(call.path.removeprefix(API), call.body))
+        except (Refusal, ValidationError) as error:
+            return _json(400, {"error_code": "INVALID_PARAMETER_VALUE", "message": str(error)})
 
-        def do_GET(self) -> None:
-            query = parse_qs(urlsplit(self.path).query)
-            self._answer(200, kept.history(query["run_id"][0], query["metric_key"][0]))
+    with small_server(answer) as url:
+        yield kept, url
 
-        def _answer(self, status: int, value: dict[str, Any]) -> None:
-            content = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield kept, f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def _json(status: int, value: dict[str, Any]) -> Answer:
+    return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})

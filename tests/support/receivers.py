@@ -1,11 +1,13 @@
 """A receiver of webhooks on this machine, and what it was sent."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+
+from tests.support.small_server import Answer, Call, small_server
 
 
 @dataclass(frozen=True)
@@ -40,28 +42,12 @@ def receiving() -> Iterator[Receiver]:
     """A receiver on a free port, until the body ends."""
     receiver = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            receiver.received.append(Received(self.path, dict(self.headers), body))
-            time.sleep(receiver.slow)
-            self.send_response(receiver.answers.pop(0) if receiver.answers else 204)
-            if receiver.location:
-                self.send_header("Location", receiver.location)
-            self.end_headers()
+    def answer(call: Call) -> Answer:
+        receiver.received.append(Received(call.path, dict(call.headers), call.body.decode()))
+        time.sleep(receiver.slow)
+        status = receiver.answers.pop(0) if receiver.answers else 204
+        return Answer(status, headers={"Location": receiver.location} if receiver.location else {})
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 64
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        receiver.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            server.shutdown()
-            thread.join()
+    with small_server(answer) as url:
+        receiver.port = httpx.URL(url).port or 0
+        yield receiver

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 from service.contracts.events import (
     Event,
@@ -21,6 +18,7 @@ from service.contracts.events import (
 )
 from service.contracts.logs import LogBatch, LogChunk, LogReceipt
 from service.contracts.plan import StudyAssignment
+from tests.support.small_server import Answer, Call, small_server
 
 TOKEN = "secret-of-this-attempt"
 
@@ -111,35 +109,10 @@ def study_service() -> Iterator[StudyService]:
     """A :class:`StudyService` behind a server on a free port of the loopback."""
     service = StudyService()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(call: Call) -> Answer:
+        token = call.headers.get("Authorization", "")
+        status, text = service.answer(call.method, call.path, token=token, body=call.body)
+        return Answer(status, text.encode())
 
-        def do_GET(self) -> None:
-            self._reply("GET")
-
-        def do_POST(self) -> None:
-            self._reply("POST")
-
-        def _reply(self, method: str) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            token = self.headers.get("Authorization", "")
-            status, text = service.answer(method, self.path, token=token, body=body)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    service.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with small_server(answer) as service.url:
         yield service
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
