@@ -1,27 +1,21 @@
 """The pages and the parts of them that are rendered again while a comparison runs."""
 
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
 from api.dashboard import standing
 from api.dashboard.cluster import cluster, cluster_part
 from api.dashboard.keys import keys, keys_part
+from api.dashboard.listing import Listed
 from api.dashboard.reader import Reader, Reading
 from api.dashboard.rendering import render
 from api.errors import NEW_LINK, message_page
 from service.contracts.states import ComparisonState, TrialState
-from service.contracts.views import ComparisonView
-from service.domain.comparison_rows import Wanted
 from service.domain.errors import NotFound, ServiceError, Unauthenticated
-
-PAGE_SIZE = 50
-LONGEST_SCAN = 20
-"""Pages that a search for a text reads before it shows what it has and where to go on."""
 
 
 class PageRoute(APIRoute):
@@ -56,28 +50,8 @@ def router() -> APIRouter:
     return made
 
 
-def listed(
-    reading: Reading, state: str = "", q: str = "", tag: str = "", cursor: str = ""
-) -> dict[str, Any]:
-    """What the list shows of the comparisons that were asked for."""
-    chosen = ComparisonState(state) if state in set(ComparisonState) else None
-    wanted = Wanted(states=(chosen,) if chosen else (), tags=(tag,) if tag else ())
-    found, following = _search(reading, wanted, q.strip().lower(), cursor or None)
-    filters = {"state": chosen or "", "q": q, "tag": tag}
-    return {
-        **filters,
-        "items": found,
-        "cursor": cursor,
-        "first_href": _href(filters),
-        "next_href": _href({**filters, "cursor": following}) if following else "",
-    }
-
-
-Listed = Annotated[dict[str, Any], Depends(listed)]
-
-
 def comparisons(request: Request, reading: Reading, listed: Listed) -> HTMLResponse:
-    """The list of comparisons, newest first."""
+    """The list of comparisons."""
     return render(
         request,
         "comparisons.html",
@@ -118,31 +92,6 @@ def _standing(reading: Reader, comparison_id: str) -> dict[str, Any]:
         "activity": standing.activity(view, studies),
         "latest_start": standing.latest_start(studies),
     }
-
-
-def _search(
-    reading: Reader, wanted: Wanted, text: str, cursor: str | None
-) -> tuple[list[ComparisonView], str | None]:
-    """A page's worth of comparisons with that text, and where the next page begins."""
-    found: list[ComparisonView] = []
-    for _ in range(LONGEST_SCAN):
-        page = reading.service.comparisons.page(limit=PAGE_SIZE, cursor=cursor, wanted=wanted)
-        found += [view for view in page.items if text in _words(view)]
-        cursor = page.next_cursor
-        if cursor is None or len(found) >= PAGE_SIZE:
-            break
-    return found, cursor
-
-
-def _words(view: ComparisonView) -> str:
-    return " ".join(
-        (view.id, view.name, *view.problems, *view.tags, *(one.name for one in view.contenders))
-    ).lower()
-
-
-def _href(query: Mapping[str, str]) -> str:
-    kept = {name: value for name, value in query.items() if value}
-    return "/?" + urlencode(kept) if kept else "/"
 
 
 def _refusal(request: Request, error: ServiceError) -> Response:

@@ -2,7 +2,7 @@
 
 import { follow } from "./follow.js";
 
-document.querySelector("[data-filters] select").addEventListener("change", (event) => {
-  event.target.form.requestSubmit();
+document.querySelector("[data-filters]").addEventListener("change", ({ target }) => {
+  if (target.matches("select")) target.form.requestSubmit();
 });
 follow(`/parts/comparisons${location.search}`, 4000);

@@ -19,19 +19,25 @@ from service.contracts.states import ComparisonState
 from service.contracts.views import ComparisonPage, ComparisonView, StudyView
 from service.domain.comparison_rows import EVERY, Wanted
 from service.domain.errors import Unauthenticated
+from service.domain.ordering import Order, arranged
 from tests.support.example_comparison import Example, example, lookup
 
 
 @dataclass
 class ShownComparisons:
-    """Comparisons in pages, the cursor being the position."""
+    """Comparisons in pages, the cursor being the position in their order."""
 
     examples: Sequence[Example]
 
     def page(
-        self, *, limit: int = 50, cursor: str | None = None, wanted: Wanted = EVERY
+        self,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        wanted: Wanted = EVERY,
+        order: Order = (),
     ) -> ComparisonPage:
-        every = [one.view for one in self.examples]
+        every = arranged((one.view for one in self.examples), order)
         states = wanted.states or tuple(ComparisonState)
         views = [one for one in every if one.state in states if {*wanted.tags} <= {*one.tags}]
         start = int(cursor or 0)
@@ -297,46 +303,6 @@ def test_the_reason_of_a_failure_is_told() -> None:
     view = failed.view.model_copy(update={"reason": "study s0 was lost 3 times"})
     text = browser(replace(failed, view=view)).get("/comparisons/kq3vxe7a2m").text
     assert "Failed: study s0 was lost 3 times." in text
-
-
-def many(names: Sequence[str]) -> list[Example]:
-    """The same comparison under many names."""
-    one = example()
-    return [
-        replace(one, view=one.view.model_copy(update={"id": f"abcdef{n:04}", "name": name}))
-        for n, name in enumerate(names)
-    ]
-
-
-def test_older_comparisons_are_a_page_on_and_keep_the_filter() -> None:
-    names = [f"number {n}." for n in range(pages.PAGE_SIZE + 3)]
-    client = browser(*many(names))
-    first = client.get("/", params={"q": "number"}).text
-    assert names[0] in first
-    assert names[-1] not in first
-    links = Elements(first).named("a")
-    older = next(str(one["href"]) for one in links if one.get("rel") == "next")
-    assert "q=number" in older
-    second = client.get(older).text
-    assert names[-1] in second
-    assert names[0] not in second
-
-
-def test_a_search_reads_on_past_the_first_page() -> None:
-    names = [f"number {n}." for n in range(2 * pages.PAGE_SIZE)] + ["the needle"]
-    assert "the needle" in browser(*many(names)).get("/", params={"q": "NEEDLE"}).text
-
-
-def test_the_state_filter_shows_that_state_alone() -> None:
-    shown = [
-        example(
-            identifier="aaaaaaaaaa", name="one that runs", state=ComparisonState.RUNNING, share=0.5
-        ),
-        example(identifier="bbbbbbbbbb", name="one that is over"),
-    ]
-    text = browser(*shown).get("/", params={"state": "running"}).text
-    assert "one that runs" in text
-    assert "one that is over" not in text
 
 
 def test_the_theme_is_right_from_the_first_byte_and_only_a_known_one() -> None:

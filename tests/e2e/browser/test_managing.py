@@ -1,4 +1,4 @@
-"""A reader finds a comparison by its tag, clones it, and deletes what has ended."""
+"""A reader sorts the list, finds a comparison by its tag, clones it, and deletes what has ended."""
 
 import re
 
@@ -37,3 +37,24 @@ def test_what_has_ended_is_cloned_and_deleted_once_that_was_asked(
     assert [view.id for view in left] == [clone]
     assert clone != identifier
     assert left[0].tags == ("nightly",)
+
+
+def test_the_list_is_sorted_by_the_keyboard_and_stays_so_while_it_lives(
+    browser: Browser, web: WebService
+) -> None:
+    for name in ("beta", "alpha"):
+        web.submit(name=name)
+    with watched_page(browser) as page:
+        page.goto(web.login_link())
+        page.get_by_role("link", name="Comparison", exact=True).focus()
+        page.keyboard.press("Enter")
+        heads = page.get_by_role("columnheader", name="Comparison")
+        expect(heads).to_have_attribute("aria-sort", "ascending")
+        expect(page.get_by_label("Order")).to_have_value("name")
+        web.submit(name="alphabet")
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # somebody looks
+        names = page.locator("tbody th > a")
+        expect(names).to_have_text(["alpha", "alphabet", "beta"])
+        page.get_by_label("Order").select_option(label="newest first")
+        expect(page).to_have_url(re.compile("sort=-created_at"))
+        expect(names).to_have_text(["alphabet", "alpha", "beta"])
