@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 _CAPACITY_EVERY = 5.0
 """Seconds between two snapshots of the cluster."""
 _HEAD_START = 5.0
-"""Seconds until a driver that is submitted now has a use for cores."""
+"""Seconds that a driver takes, from its submission until its trials have a use for cores."""
 _SETTLED_AFTER = 30.0
 """Seconds without a change of machines, until a study is refused for want of one: they come one
 after another when a cluster starts."""
@@ -136,8 +136,10 @@ class Dispatcher:
             return
         fairness = Fairness(self.queue.shares(), self.owner_studies, self.clock.now())
         live = self.queue.live()
-        left = self.queue.trials_left(live, over_within=_HEAD_START)
-        admission = admit(queued, live, capacity, fairness, left=left)
+        waiting = {study.comparison_id for study in queued}
+        followed = [study for study in live if study.comparison_id in waiting]
+        ending = self.queue.ending(followed, within=_HEAD_START)
+        admission = admit(queued, live, capacity, fairness, ending=ending)
         for study, reason in admission.waiting:
             self.queue.waits(study, reason)
         settled = self.monotonic() - self._settling >= _SETTLED_AFTER

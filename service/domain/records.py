@@ -1,5 +1,6 @@
 """What the repositories hand out: comparisons, studies, trials and keys as frozen values."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -184,24 +185,22 @@ class UnfinishedTrial:
     """How far a trial is that has not ended."""
 
     study_id: str
-    comparison_id: str
+    state: str
+    attempt: int
+    """The attempt of its study in which it last started; 0 before."""
     epochs_done: int
     worker_seconds: float | None
     """What it has cost so far; None before its first point."""
 
-    def is_over_within(self, seconds: float, *, epochs: int) -> bool:
-        """Whether it ends so soon, at the pace of its epochs so far.
+    def runs_in(self, attempt: int) -> bool:
+        """Whether it runs in that attempt of its study, and is not left over from one before."""
+        return self.state == TrialState.RUNNING and self.attempt == attempt
 
-        With several workers it is sooner, for their seconds are summed.
-
-        Args:
-            seconds: From now on.
-            epochs: Of the whole trial.
-        """
+    def seconds_left(self, epochs: int) -> float:
+        """Worker-seconds to its end at the pace of its epochs so far; infinite before the first."""
         if not self.epochs_done or self.worker_seconds is None:
-            return False
-        an_epoch = self.worker_seconds / self.epochs_done
-        return (epochs - self.epochs_done) * an_epoch <= seconds
+            return math.inf
+        return (epochs - self.epochs_done) * self.worker_seconds / self.epochs_done
 
 
 @dataclass(frozen=True, slots=True)

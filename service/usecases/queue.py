@@ -19,6 +19,7 @@ from service.domain.ports import Clock, UnitOfWork, Units
 from service.domain.records import Capacity, ComparisonRecord, StudyRecord
 from service.usecases import endings
 from service.usecases.endings import AttemptLimits
+from service.usecases.head_start import about_to_end
 from service.usecases.ledger import Ledger
 
 ACTOR = "dispatcher"
@@ -50,25 +51,10 @@ class Queue:
         with self.units.read() as unit:
             return unit.studies.live()
 
-    def trials_left(
-        self, studies: Iterable[StudyRecord], *, over_within: float
-    ) -> Mapping[str, int]:
-        """How many trials each of these studies has left, by the study's id.
-
-        Args:
-            studies: Which.
-            over_within: Those that end within so many seconds do not count.
-        """
-        left = dict.fromkeys((study.id for study in studies), 0)
+    def ending(self, studies: Iterable[StudyRecord], *, within: float) -> frozenset[str]:
+        """The ids of the searches among these that are over within so many seconds."""
         with self.units.read() as unit:
-            unfinished = unit.trials.unfinished(left)
-            ids = {trial.comparison_id for trial in unfinished}
-            comparisons = [unit.comparisons.get(identity) for identity in ids]
-        epochs = {each.id: each.spec.budget.epochs for each in comparisons if each is not None}
-        for trial in unfinished:
-            in_all = epochs.get(trial.comparison_id, 0)
-            left[trial.study_id] += not trial.is_over_within(over_within, epochs=in_all)
-        return left
+            return about_to_end(unit, studies, within=within)
 
     def unfinished(self) -> tuple[tuple[str, int], ...]:
         """Id and last change of the comparisons that have not ended, oldest first."""

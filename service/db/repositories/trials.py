@@ -164,7 +164,7 @@ class Trials:
     def unfinished(self, study_ids: Collection[str]) -> tuple[UnfinishedTrial, ...]:
         """The trials of these studies that have not ended."""
         query = select(
-            Trial.study_id, Trial.comparison_id, Trial.epochs_done, Trial.worker_seconds
+            Trial.study_id, Trial.state, Trial.attempt, Trial.epochs_done, Trial.worker_seconds
         ).where(Trial.study_id.in_(study_ids), Trial.state.not_in(ENDED_TRIALS))
         return tuple(UnfinishedTrial(*row) for row in self.session.execute(query))
 

@@ -11,7 +11,7 @@ import pytest
 from api.client import Client
 from service.contracts.catalogue import built_in
 from service.contracts.spec import ComparisonSpec
-from service.contracts.states import ComparisonState, StudyKind, StudyState, TrialState
+from service.contracts.states import ComparisonState, StudyKind, StudyState
 from service.contracts.views import Series
 from service.domain import planning
 from tests.support.footprint import Footprint
@@ -143,20 +143,6 @@ def test_one_that_is_cancelled_on_its_way_leaves_nothing(
     comparison = client.submit(spec)
     wait_for(lambda: there(footprint, client, comparison.id), STARTED, there.__name__)
     cancel(footprint, client, comparison.id, within=within)
-
-
-def test_a_trial_that_waits_for_a_core_in_rays_line_leaves_nothing(
-    footprint: Footprint, client: Client
-) -> None:
-    before, after = client.submit(SPEC), client.submit({**SPEC, "tuning": {"trials": 2}})
-    running = [TrialState.RUNNING, TrialState.QUEUED]
-    wait_for(
-        lambda: [trial.state for trial in client.trials(after.id)] == running, STARTED, "its line"
-    )
-    assert client.trials(before.id)[0].state is TrialState.RUNNING
-    client.cancel(after.id)
-    cancel(footprint, client, before.id)
-    assert client.get(after.id).state is ComparisonState.CANCELLED
 
 
 def pause(footprint: Footprint, client: Client, name: str) -> tuple[int, float]:

@@ -29,8 +29,8 @@ ASKED: dict[str, Callable[[ControlPlane, str], object]] = {
     "changes": lambda plane, one: plane.service.comparisons.changes(one, after=1),
     "last steps": lambda plane, one: plane.service.comparisons.last_steps(one),
     "log": lambda plane, one: plane.service.logs.page(one),
-    "what is left": lambda plane, _: plane.service.queue.trials_left(
-        plane.service.queue.live(), over_within=5
+    "what ends soon": lambda plane, _: plane.service.queue.ending(
+        plane.service.queue.live(), within=5
     ),
 }
 

@@ -27,32 +27,24 @@ CLUSTERS = st.builds(
 )
 
 
-@given(queue=STUDIES, live=STUDIES, capacity=CLUSTERS, data=st.data())
-def test_who_starts_has_room_for_a_trial_beside_all_that_those_before_can_use(
-    queue: list[StudyRecord], live: list[StudyRecord], capacity: Capacity, data: st.DataObject
+@given(queue=STUDIES, capacity=CLUSTERS)
+def test_nobody_gets_more_than_there_is_and_finals_are_alone(
+    queue: list[StudyRecord], capacity: Capacity
 ) -> None:
-    left = {study.id: data.draw(st.integers(0, study.trials)) for study in live}
-    admission = admit(queue, live, capacity, left=left)
-    parts = (admission.admitted, admission.waiting, admission.short)
-    assert sum(map(len, parts)) == len(queue)
+    admission = admit(queue, [], capacity)
+    slots = [min(study.trials, capacity.slots(study.cpus, study.gpus)) for study in queue]
+    apart = (admission.admitted, admission.waiting, admission.short)
+    assert sum(map(len, apart)) == len(queue)
+    taken = [
+        (many * study.cpus, many * study.gpus)
+        for many, study in zip(slots, queue, strict=True)
+        if any(study is one for one in admission.admitted)
+    ]
+    assert sum(cpus for cpus, _ in taken) <= capacity.cpus + 1e-6
+    assert sum(gpus for _, gpus in taken) <= capacity.gpus + 1e-6
+    if any(study.kind is StudyKind.FINALS for study in admission.admitted):
+        assert len(admission.admitted) == 1
     assert all(reason for _, reason in (*admission.waiting, *admission.short))
-    taken = [(study, left.get(study.id, study.trials)) for study in live]
-    for study in admission.admitted:
-        assert has_room(study, taken, capacity)
-        taken.append((study, left.get(study.id, study.trials)))
-    finals = any(study.kind is StudyKind.FINALS for study, _ in taken)
-    assert not admission.admitted or not finals or len(taken) == 1
-    if admission.waiting and not finals:
-        first = admission.waiting[0][0]
-        assert first.kind is StudyKind.FINALS or not has_room(first, taken, capacity)
-
-
-def has_room(study: StudyRecord, taken: list[tuple[StudyRecord, int]], capacity: Capacity) -> bool:
-    """Whether a trial of the study fits beside so many trials of those."""
-    trials = [(min(many, capacity.slots(each.cpus, each.gpus)), each) for each, many in taken]
-    cpus = study.cpus + sum(many * each.cpus for many, each in trials)
-    gpus = study.gpus + sum(many * each.gpus for many, each in trials)
-    return cpus <= capacity.cpus + 1e-6 and (not study.gpus or gpus <= capacity.gpus + 1e-6)
 
 
 @given(queue=STUDIES, capacity=CLUSTERS)
@@ -76,24 +68,6 @@ def test_nobody_overtakes_one_that_could_run(
 def test_four_cpus_hold_two_small_studies() -> None:
     queue = [a_study(number, trials=2) for number in range(3)]
     assert len(admit(queue, [], a_cluster(4)).admitted) == 2
-
-
-def test_the_next_study_starts_beside_the_last_trial_of_the_one_before() -> None:
-    running, following = a_study(0, trials=8), a_study(1, trials=8)
-    for left, starts in ((8, False), (2, False), (1, True), (0, True)):
-        admission = admit([following], [running], a_cluster(2), left={running.id: left})
-        assert bool(admission.admitted) is starts, f"{left} trials left"
-
-
-def test_a_trial_of_two_workers_waits_until_there_is_room_for_both() -> None:
-    running, following = a_study(0), a_study(1, workers=(2, 2))
-    assert not admit([following], [running], a_cluster(2), left={running.id: 1}).admitted
-    assert admit([following], [running], a_cluster(3), left={running.id: 1}).admitted
-
-
-def test_elastic_trials_are_not_squeezed_into_what_another_study_leaves() -> None:
-    running, following = a_study(0), a_study(1, workers=(1, 2))
-    assert not admit([following], [running], a_cluster(2), left={running.id: 1}).admitted
 
 
 GB = 10**9

@@ -31,44 +31,6 @@ def test_two_cpus_run_one_study_at_a_time_and_the_next_at_once(plane: ControlPla
     assert jobs(plane) == ["s0-1", "s1-1", "s2-1"], "the finals follow in the same look"
 
 
-def test_the_next_study_starts_beside_the_last_trial_of_the_one_before(
-    plane: ControlPlane,
-) -> None:
-    plane.submit(tuning={"trials": 4})
-    plane.tick()
-    driver = plane.driver()
-    first, second, third, last = (trial.trial_id for trial in driver.assignment.trials)
-    for trial in (first, second):
-        driver.send(*driver.trial(trial))
-    plane.tick()
-    assert jobs(plane) == ["s0-1"], "two trials are left for two CPUs"
-    driver.send(*driver.trial(third))
-    plane.tick()
-    assert jobs(plane) == ["s0-1", "s1-1"]
-    driver.send(*driver.trial(last), driver.done())
-    plane.driver().run()
-    plane.tick()
-    assert jobs(plane) == ["s0-1", "s1-1", "s2-1"], "the finals wait for both"
-
-
-@pytest.mark.parametrize(("seconds", "next_one"), [(2.0, True), (60.0, False)])
-def test_the_next_driver_starts_before_the_last_trials_end_so_that_no_core_waits_for_it(
-    plane: ControlPlane, seconds: float, next_one: bool
-) -> None:
-    plane.submit(tuning={"trials": 2}, budget={"epochs": 3})
-    plane.tick()
-    driver = plane.driver()
-    for epoch in range(3):
-        for trial in driver.assignment.trials:
-            told = TrialPoint(trial_id=trial.trial_id, point=point(epoch, seconds=seconds))
-            driver.send(*([driver.started(trial.trial_id)] if epoch == 0 else []), told)
-        if epoch < 2:
-            plane.tick()
-            assert jobs(plane) == ["s0-1"]
-    plane.tick()
-    assert jobs(plane) == (["s0-1", "s1-1"] if next_one else ["s0-1"])
-
-
 def test_an_edit_of_the_priority_decides_who_is_next(plane: ControlPlane) -> None:
     first, second = plane.submit(), plane.submit()
     plane.service.control.edit(second, Edit(priority=1), actor=PERSON)
@@ -227,7 +189,7 @@ def test_attempts_that_bring_nothing_are_limited(plane: ControlPlane) -> None:
 
 
 def test_attempts_that_get_on_are_not_counted_out(plane: ControlPlane) -> None:
-    comparison_id = plane.submit(contenders=[{"optimizer": "adam"}], budget={"epochs": 9})
+    comparison_id = plane.submit()
     plane.tick()
     for attempt in range(1, 7):
         driver = plane.driver()
