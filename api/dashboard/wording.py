@@ -65,12 +65,18 @@ def reach(dimension: Dimension) -> str:
 
 
 def axes(space: Space) -> dict[str, dict[str, object]]:
-    """The settings that an axis can have, each a number, with their scale and bounds.
+    """The axis of each setting: a number's scale and bounds, the values of anything else.
 
     A conditional one is missing from some points.
     """
     return {
-        name: {"scale": scale, "bounds": dimension.bounds, "conditional": bool(dimension.when)}
+        name: {**_reach_of_axis(dimension), "conditional": bool(dimension.when)}
         for name, dimension in space.items()
-        if (scale := scale_of(dimension)) is not None
     }
+
+
+def _reach_of_axis(dimension: Dimension) -> dict[str, object]:
+    scale = scale_of(dimension)
+    if isinstance(dimension, Values) and scale is None:
+        return {"scale": "category", "values": dimension.values}
+    return {"scale": scale, "bounds": dimension.bounds}

@@ -53,7 +53,7 @@ function marks(points, axes) {
     mode: "markers",
     x: points.map((one) => one.point[axes.x]),
     y: points.map((one) => (axes.y === LOSS ? one.loss : one.point[axes.y])),
-    text: points.map(words),
+    text: points.map((one) => words(one)),
     hovertemplate: "%{text}<extra></extra>",
   };
 }
@@ -63,13 +63,15 @@ function alongTop(points) {
   return { yaxis: "y2", y: points.map(() => 0.97) };
 }
 
-function words(one) {
+/** A point in words: its settings, what it came to. */
+export function words(one, between = "<br>") {
   const what = came(one) ? `loss ${loss(one.loss)}` : "diverged or failed";
   const median = one.runs > 1 ? `, the median of ${one.runs} runs` : "";
-  return `${settings(one.point)}<br>${what}${median}${one.stopped ? "<br>stopped early" : ""}`;
+  return [settings(one.point), what + median, ...(one.stopped ? ["stopped early"] : [])].join(between);
 }
 
-function same(point, chosen) {
+/** Whether a point is the chosen one. */
+export function same(point, chosen) {
   const names = Object.keys(point);
   return chosen !== null && names.length === Object.keys(chosen).length
     && names.every((name) => JSON.stringify(point[name]) === JSON.stringify(chosen[name]));

@@ -13,8 +13,12 @@ function cell(value) {
 
 /** Hand the reader a text file. */
 export function saveText(name, text, type = "text/csv") {
+  saveBlob(name, new Blob([text], { type: `${type};charset=utf-8` }));
+}
+
+function saveBlob(name, blob) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+  link.href = URL.createObjectURL(blob);
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
@@ -35,4 +39,28 @@ export async function saveFigure(format, what, { plot, rows, plotly }) {
   }
   const { clientWidth: width, clientHeight: height } = plot;
   await (await plotly).downloadImage(plot, { format, filename: name, width, height, scale: 2 });
+}
+
+/**
+ * Hand the reader an SVG element of the page as a picture.
+ *
+ * @param {"svg" | "png"} format
+ * @param {string} name of the file, without its ending
+ * @param {SVGElement} svg whose look is in attributes alone
+ */
+export async function savePicture(format, name, svg) {
+  const copy = svg.cloneNode(true);
+  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  const text = new XMLSerializer().serializeToString(copy);
+  if (format === "svg") {
+    saveText(`${name}.svg`, text, "image/svg+xml");
+    return;
+  }
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [2 * image.width, 2 * image.height];
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  canvas.toBlob((blob) => saveBlob(`${name}.png`, blob));
 }

@@ -3,8 +3,10 @@
 import { writeChoices } from "./choices.js";
 import { counted } from "./format.js";
 import { LOSS, came, look, placed, rows, title, traces } from "./map.js";
+import { Parallel } from "./parallel.js";
 import { CONFIG, NOT_LOADED, loadPlotly } from "./plotly.js";
 import { saveFigure } from "./save.js";
+import { inOrder } from "./scales.js";
 import { throttled } from "./throttle.js";
 import { triedPoints } from "./tried.js";
 import { write } from "./words.js";
@@ -12,6 +14,7 @@ import { write } from "./words.js";
 export class TuningMap {
   #root = document.querySelector("[data-tuning]");
   #plot = this.#root.querySelector("[data-map-plot]");
+  #parallel = new Parallel();
   #choices;
   #trials;
   #plotly;
@@ -32,7 +35,7 @@ export class TuningMap {
       this.refresh();
       onChoice();
     });
-    this.#root.addEventListener("click", ({ target }) => {
+    this.#root.querySelector(".saves").addEventListener("click", ({ target }) => {
       const format = target.closest("button")?.dataset.save;
       if (format) saveFigure(format, "tuning", { plot: this.#plot, rows: this.#rows, plotly: this.#plotly });
     });
@@ -58,14 +61,21 @@ export class TuningMap {
     const { search: contender, of: problem } = search.dataset;
     const space = JSON.parse(search.dataset.space);
     const settings = inOrder(space);
-    const axes = this.#axes(settings);
-    this.#showControls({ map: contender, problem }, settings, axes);
+    const numeric = settings.filter((name) => space[name].scale !== "category");
+    const axes = this.#axes(numeric);
+    this.#showControls({ map: contender, problem }, numeric, axes);
     const tuning = this.#trials().filter(
       (trial) => trial.kind === "tuning" && trial.contender === contender && trial.problem === problem,
     );
-    const points = axes ? triedPoints(tuning) : [];
-    const shown = { points, chosen: JSON.parse(search.dataset.chosen), axes, space };
-    this.#rows = axes ? rows(shown) : [];
+    const tried = settings.length ? triedPoints(tuning) : [];
+    const chosen = JSON.parse(search.dataset.chosen);
+    this.#parallel.show({
+      name: `${contender} on ${problem}`, points: tried, chosen,
+      settings: settings.map((name) => [name, space[name]]),
+      nothing: settings.length ? nothing(tuning) : "This contender searches no setting.",
+    });
+    const shown = { points: axes ? tried : [], chosen, axes, space };
+    this.#rows = rows(shown);
     this.#describe(shown, tuning, search);
     try {
       const marks = axes ? traces(shown, this.#plot) : [];
@@ -108,14 +118,8 @@ export class TuningMap {
     const caption = `${parts.join(", ")}. ${hidden}The ring is the chosen point. Within 10 % of the best loss: ${near}.`;
     write(this.#root.querySelector("[data-map-caption]"), points.length ? caption : "");
     this.#plot.dataset.points = String(points.length);
-    this.say(points.length ? "" : nothing(axes, tuning));
+    this.say(points.length ? "" : axes ? nothing(tuning) : "This contender searches no setting that is a number.");
   }
-}
-
-/** The settings of a space: those that every point has first, the learning rate ahead. */
-function inOrder(space) {
-  const rank = (name) => 2 * space[name].conditional + (name !== "lr");
-  return Object.keys(space).sort((one, other) => rank(one) - rank(other));
 }
 
 /** Says that points have no place, for they lack a setting. */
@@ -126,8 +130,7 @@ function notShown(points, hidden, axes) {
   return `${hidden} of ${counted(points.length, "point")} ${have} no ${lacking.join(" or ")} and ${are} not shown. `;
 }
 
-function nothing(axes, tuning) {
-  if (!axes) return "This contender searches no setting that is a number.";
+function nothing(tuning) {
   const live = document.querySelector("[data-comparison]").dataset.live === "true";
   if (live) return "No tuning trial of this contender has ended yet.";
   return tuning.length ? "No tuning trial of this contender came to anything." : "No tuning trials were run.";

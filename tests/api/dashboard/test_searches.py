@@ -21,11 +21,14 @@ def part(template: str, shown: Example, **updates: object) -> str:
     return environment().get_template(template).render(view=shown.view, report=report)
 
 
-def test_an_axis_takes_a_setting_that_is_a_number_on_the_scale_that_is_searched() -> None:
-    scales = {"lr": "log", "momentum": "linear", "memory": "log", "rank": "linear"}
+def test_an_axis_takes_a_number_on_the_scale_that_is_searched_and_else_the_values() -> None:
+    scales = {
+        "lr": "log", "momentum": "linear", "memory": "log", "rank": "linear", "nesterov": "category"
+    }  # fmt: skip
     found = wording.axes(SPACE)
     assert {name: axis["scale"] for name, axis in found.items()} == scales
     assert found["memory"]["bounds"] == (10, 100)
+    assert found["nesterov"]["values"] == (True, False)
     assert {name for name, axis in found.items() if axis["conditional"]} == {"momentum"}
 
 

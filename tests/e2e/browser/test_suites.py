@@ -96,7 +96,7 @@ def test_the_map_shows_the_chosen_search_and_keeps_the_choice_in_its_address(
         for word in ("map=adam", "mapx=damping", "problem=tiny-classes"):
             assert word in page.url
         with page.expect_download() as download:
-            page.locator("[data-tuning] [data-save=csv]").click()
+            page.get_by_label("Save the map").get_by_text("CSV").click()
         header, *rows = Path(download.value.path()).read_text().splitlines()
         assert (header, len(rows)) == ("lr,final_loss,runs,stopped_early", 4)
         page.reload()
