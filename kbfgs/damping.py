@@ -45,7 +45,7 @@ def double_damping(
     inverse_change: Tensor,
     *,
     powell: float | None,
-    identity: float | None,
+    identity: Tensor | float | None,
 ) -> DampedPair:
     """Damp (s, y) first against H, then against the identity.
 
@@ -59,7 +59,7 @@ def double_damping(
         change: y, shape (..., d).
         inverse_change: Hy, shape (..., d).
         powell: μ₁; None leaves the first damping out.
-        identity: μ₂ < 1; None leaves the second damping out.
+        identity: μ₂ < 1, a number or shape (...); None leaves the second damping out.
     """
     target = vecdot(change, inverse_change)
     theta_1, powell_needed = _blend(vecdot(step, change), target, threshold=powell)
@@ -70,7 +70,9 @@ def double_damping(
     return DampedPair(damped_step, damped_change, powell_needed, identity_needed)
 
 
-def _blend(product: Tensor, target: Tensor, *, threshold: float | None) -> tuple[Tensor, Tensor]:
+def _blend(
+    product: Tensor, target: Tensor, *, threshold: Tensor | float | None
+) -> tuple[Tensor, Tensor]:
     """θ = (1-μ) target / (target - product) where product < μ target, else 1; shape (..., 1)."""
     if threshold is None:
         return torch.ones_like(product)[..., None], torch.zeros_like(product, dtype=torch.bool)

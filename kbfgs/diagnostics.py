@@ -98,9 +98,7 @@ def layer_diagnostics(name: str, state: LayerState, *, damping: float | None) ->
         inverse_residual=(
             None
             if damping is None
-            else inverse_residual(
-                state.input_factor, damping=math.sqrt(damping * float(state.positions))
-            )
+            else inverse_residual(state.input_factor, damping=math.sqrt(damping * state.positions))
         ),
         bytes_held=state.bytes_held,
     )

@@ -85,8 +85,8 @@ class RankTwo:
 
     @property
     def factors(self) -> tuple[Tensor, Tensor]:
-        """X and Y of u sᵀ + s uᵀ = X Y, shapes (..., d, 2) and (..., 2, d)."""
-        return torch.stack((self.half, self.step), -1), torch.stack((self.step, self.half), -2)
+        """X and Y of u sᵀ + s uᵀ = X Yᵀ, each of shape (..., d, 2)."""
+        return torch.stack((self.half, self.step), -1), torch.stack((self.step, self.half), -1)
 
 
 def bfgs_terms(
@@ -117,19 +117,6 @@ def bfgs_terms(
     return RankTwo(half, kept_step, made)
 
 
-def bfgs_update_(
-    inverse: Tensor, step: Tensor, change: Tensor, *, floor: Tensor | float, allowed: Tensor
-) -> Tensor:
-    """Update H, symmetric positive definite, shape (d, d), in place by `bfgs_terms`.
-
-    Returns:
-        Whether the update was made, a boolean scalar.
-    """
-    update = bfgs_terms(step, change, inverse.mv(change), floor=floor, allowed=allowed)
-    inverse.addmm_(*update.factors)
-    return update.made
-
-
 def compact_middle(cross: Tensor, gram: Tensor, oldest: Tensor) -> Tensor:
     """K of the compact form H = I + [S; Y]ᵀ K [S; Y], by slot of the ring.
 
@@ -137,31 +124,39 @@ def compact_middle(cross: Tensor, gram: Tensor, oldest: Tensor) -> Tensor:
     S Yᵀ in the order of age (Byrd, Nocedal, Schnabel 1994, theorem 2.2).
 
     Args:
-        cross: S Yᵀ by slot, shape (p, p); an empty slot has zeros.
-        gram: Y Yᵀ by slot, shape (p, p).
-        oldest: The oldest slot, int64, shape (1,); the empty ones count as oldest.
+        cross: S Yᵀ by slot, shape (..., p, p); an empty slot has zeros.
+        gram: Y Yᵀ by slot, shape (..., p, p).
+        oldest: The oldest slot, int64, shape (..., 1); the empty ones count as oldest.
 
     Returns:
-        Shape (2p, 2p).
+        Shape (..., 2p, 2p).
     """
-    memory = cross.shape[0]
+    memory = cross.shape[-1]
     slots = torch.arange(memory, device=cross.device)
-    by_age = (slots + oldest) % memory
-    by_slot = (slots - oldest) % memory
-    aged_cross = cross[by_age][:, by_age]
-    diagonal = aged_cross.diagonal()
+    aged_cross = _reordered(cross, (slots + oldest) % memory)
+    diagonal = _diagonal(aged_cross)
     triangle = aged_cross.triu()
-    triangle.diagonal().copy_(torch.where(diagonal > 0, diagonal, 1.0))
+    _diagonal(triangle).copy_(torch.where(diagonal > 0, diagonal, 1.0))
     eye = torch.eye(memory, dtype=cross.dtype, device=cross.device)
     aged_inverse = torch.linalg.solve_triangular(triangle, eye, upper=True)
-    inverse = aged_inverse[by_slot][:, by_slot]
+    inverse = _reordered(aged_inverse, (slots - oldest) % memory)
     inner = gram.clone()
-    inner.diagonal().add_(cross.diagonal())
-    middle = cross.new_zeros(2 * memory, 2 * memory)
-    middle[:memory, :memory] = inverse.t() @ inner @ inverse
-    middle[:memory, memory:] = -inverse.t()
-    middle[memory:, :memory] = -inverse
+    _diagonal(inner).add_(_diagonal(cross))
+    middle = cross.new_zeros(*cross.shape[:-2], 2 * memory, 2 * memory)
+    middle[..., :memory, :memory] = inverse.mT @ inner @ inverse
+    middle[..., :memory, memory:] = -inverse.mT
+    middle[..., memory:, :memory] = -inverse
     return middle
+
+
+def _reordered(matrices: Tensor, order: Tensor) -> Tensor:
+    """Rows and columns of matrices (..., p, p) in another order (..., p)."""
+    rows = matrices.take_along_dim(order[..., None], -2)
+    return rows.take_along_dim(order[..., None, :], -1)
+
+
+def _diagonal(matrices: Tensor) -> Tensor:
+    return matrices.diagonal(dim1=-2, dim2=-1)
 
 
 def damped_inverse(factor: Tensor, damping: float) -> Tensor:

@@ -17,7 +17,7 @@ from kbfgs.distributed.exchange import (
     exchange_second,
 )
 from kbfgs.distributed.shares import scaled_factors, sum_symmetric
-from kbfgs.equal_layers import group_layers, in_order
+from kbfgs.layer_group import group_layers, in_order
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.passes import FirstPass, SecondPass
 from kbfgs.preconditioned import PreconditionedLayer, StepSettings

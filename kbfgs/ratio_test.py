@@ -149,15 +149,17 @@ class RatioTest:
 
     def _promise(self) -> Tensor:
         """<∇, W before - W after> over all parameters, a scalar."""
-        total = torch.zeros((), dtype=torch.float64, device=self.scale.device)
-        for kept, parameter in zip(self._kept, self._parameters, strict=True):
-            assert parameter.grad is not None
-            total += (kept - parameter).flatten().dot(parameter.grad.flatten())
-        return total
+        moved = torch._foreach_sub(self._kept, self._parameters)
+        parts = [
+            step.flatten().dot(parameter.grad.flatten())
+            for step, parameter in zip(moved, self._parameters, strict=True)
+            if parameter.grad is not None
+        ]
+        return torch.stack(parts).sum(dtype=torch.float64)
 
     def _restore(self, rejected: Tensor) -> None:
         for index, parameter in enumerate(self._parameters):
-            parameter.copy_(torch.where(rejected, self._kept[index], parameter))
+            torch.where(rejected, self._kept[index], parameter, out=parameter)
             state = {} if self._inner is None else self._inner.state.get(parameter, {})
             for key, value in state.items():
                 if isinstance(value, Tensor):

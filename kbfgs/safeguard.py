@@ -13,7 +13,7 @@ from kbfgs.config import Safeguard
 def predicted_decrease(momenta: Sequence[Tensor], directions: Sequence[Tensor]) -> Tensor:
     """Σ over layers of <M, D> with D = H_g M H_a, a scalar."""
     products = [
-        torch.linalg.vecdot(momentum, direction).sum()
+        (momentum * direction).sum()
         for momentum, direction in zip(momenta, directions, strict=True)
     ]
     return torch.stack(products).sum()

@@ -44,7 +44,7 @@ class LayerState:
         counts: Pairs changed by Powell's damping, pairs changed by the damping against the
             identity, skipped updates of H_g, skipped updates of H_a; int64, shape (4,).
         curvature: sᵀy of the last step, a scalar.
-        positions: |T|, the positions of a sample in the last step, a scalar.
+        positions: |T|, the positions of a sample in the last step.
     """
 
     def __init__(self, adapter: LayerAdapter, options: CurvatureOptions) -> None:
@@ -61,10 +61,10 @@ class LayerState:
         self.pair = PairAverage(zeros(outputs), zeros(outputs))
         self.counts = torch.zeros(4, dtype=torch.int64, device=weight.device)
         self.curvature = zeros()
-        self.positions = zeros() + 1
+        self.positions = 1.0
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors of the state by name, not copied."""
+        """The tensors of the state by name, not copied, and |T| as one."""
         tensors = {
             "momentum": self.momentum,
             "input_factor": self.input_factor.share,
@@ -72,7 +72,7 @@ class LayerState:
             "pair_change": self.pair.change,
             "counts": self.counts,
             "curvature": self.curvature,
-            "positions": self.positions,
+            "positions": self.momentum.new_tensor(self.positions),
         }
         if self.input_factor.inverse is not None:
             tensors["input_inverse"] = self.input_factor.inverse.matrix
@@ -110,6 +110,7 @@ class LayerState:
         self.output_inverse = self._identity(self.momentum)
         for key, tensor in self.tensors().items():
             tensor.copy_(saved[key])
+        self.positions = float(saved["positions"])
 
     def _identity(self, like: Tensor) -> OutputInverse:
         """H_g before the first pair; `like` has its size as rows."""

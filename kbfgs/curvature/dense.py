@@ -1,4 +1,4 @@
-"""A dense inverse factor, and the input factor A with its inverse by Hessian action."""
+"""Dense inverse factors, one by one and together, and the input factor A with its inverse."""
 
 from __future__ import annotations
 
@@ -8,13 +8,8 @@ import torch
 from torch import Tensor
 
 from kbfgs.layout import aligned_copy, aligned_product
-from kbfgs.linalg import (
-    accumulate_gram_,
-    bfgs_terms,
-    bfgs_update_,
-    damped_inverse,
-    try_damped_inverse,
-)
+from kbfgs.linalg import accumulate_gram_, bfgs_terms, damped_inverse, try_damped_inverse
+from kbfgs.padded import cut
 
 
 class DenseInverse:
@@ -29,35 +24,91 @@ class DenseInverse:
             return aligned_product(self.matrix, operand)
         return self.matrix.mv(operand)
 
-    def update(
-        self, step: Tensor, change: Tensor, *, floor: Tensor | float, allowed: Tensor
-    ) -> Tensor:
-        """BFGS update in place; returns whether it was made (boolean scalar)."""
-        return bfgs_update_(self.matrix, step, change, floor=floor, allowed=allowed)
-
     def tensors(self) -> dict[str, Tensor]:
         """The matrix."""
         return {"inverse": self.matrix}
 
 
-class DenseInverses:
-    """Several H of one size, each of which stays where it is; shape (n, d, d) together."""
+class Matrices:
+    """Square matrices of several sizes, each of which stays where it is.
 
-    def __init__(self, inverses: Sequence[DenseInverse]) -> None:
-        self._matrices = [inverse.matrix for inverse in inverses]
-        self.stack = torch.stack(self._matrices)
+    Those of a run are of one size, and one call multiplies by all of them.
+
+    Args:
+        matrices: Each of shape (d, d).
+        runs: What divides them; by default each is a run of its own.
+    """
+
+    def __init__(self, matrices: Sequence[Tensor], runs: Sequence[slice] | None = None) -> None:
+        self._matrices = matrices
+        self._sizes = [len(matrix) for matrix in matrices]
+        self._runs = [slice(k, k + 1) for k in range(len(matrices))] if runs is None else runs
+        self._stacks: dict[int, Tensor] = {}
 
     def times(self, operand: Tensor) -> Tensor:
-        """Each H x for vectors (n, d)."""
-        return torch.bmm(self.stack, operand[..., None])[..., 0]
+        """Each X v for the rows v of an array (n, longest); zeros behind each."""
+        products = operand.new_zeros(operand.shape)
+        vectors, results = cut(operand, self._sizes), cut(products, self._sizes)
+        for run in self._runs:
+            first, size = run.start, self._sizes[run.start]
+            if _is_one(run):
+                torch.mv(self._matrices[first], vectors[first], out=results[first])
+            else:
+                each = operand[run, :size, None]
+                products[run, :size] = torch.bmm(self._stack(run), each)[..., 0]
+        return products
+
+    def add_(self, left: Tensor, right: Tensor) -> None:
+        """Each X ← X + L Rᵀ, for L and R of shape (n, longest, k)."""
+        lefts, rights = cut(left, self._sizes), cut(right, self._sizes)
+        for run in self._runs:
+            first, size = run.start, self._sizes[run.start]
+            if _is_one(run):
+                self._matrices[first].addmm_(lefts[first], rights[first].t())
+            else:
+                products = torch.bmm(left[run, :size], right[run, :size].mT)
+                torch._foreach_add_(list(self._matrices[run]), list(products.unbind()))
+
+    def _stack(self, run: slice) -> Tensor:
+        if run.start not in self._stacks:
+            self._stacks[run.start] = torch.stack(tuple(self._matrices[run]))
+        return self._stacks[run.start]
+
+
+class DenseInverses(Matrices):
+    """Several H; they change by `update` alone, after which the object is of no more use."""
+
+    def times_each(self, operands: Sequence[Tensor]) -> list[Tensor]:
+        """Each H X for matrices X."""
+        products: list[Tensor] = []
+        for run in self._runs:
+            if _is_one(run):
+                products.append(aligned_product(self._matrices[run.start], operands[run.start]))
+            else:
+                products += torch.bmm(self._stack(run), torch.stack(tuple(operands[run]))).unbind()
+        return products
+
+    def each_times(self, operands: Sequence[Tensor]) -> list[Tensor]:
+        """Each X H for matrices X."""
+        products: list[Tensor] = []
+        for run in self._runs:
+            if _is_one(run):
+                products.append(aligned_product(operands[run.start], self._matrices[run.start]))
+            else:
+                products += torch.bmm(torch.stack(tuple(operands[run])), self._stack(run)).unbind()
+        return products
 
     def update(
         self, step: Tensor, change: Tensor, *, floor: Tensor | float, allowed: Tensor
     ) -> Tensor:
         """BFGS updates in place; returns which were made, boolean, shape (n,)."""
         update = bfgs_terms(step, change, self.times(change), floor=floor, allowed=allowed)
-        torch._foreach_add_(self._matrices, torch.bmm(*update.factors).unbind(0))
+        self.add_(*update.factors)
         return update.made
+
+
+def _is_one(run: slice) -> bool:
+    return bool(run.stop - run.start == 1)
 
 
 class InputFactor:
@@ -96,17 +147,6 @@ class InputFactor:
         for rows, row_sum in zip(inputs, input_sums, strict=True):
             accumulate_gram_(self.share, rows, row_sum, decay=decay, weight=weight)
             decay = 1.0
-
-    def probe(self, mean_input: Tensor) -> tuple[Tensor, Tensor]:
-        """s_a = H_a mean(ā), and this rank's part A_r s_a of A s_a."""
-        step = self.require_inverse().times(mean_input)
-        return step, self.share.mv(step)
-
-    def act(self, step: Tensor, action: Tensor, *, damping: float) -> Tensor:
-        """Hessian action: H_a ← BFGS(H_a, s_a, A s_a + λ_A s_a); returns whether it was made."""
-        change = torch.add(action, step, alpha=damping)
-        allowed = torch.ones((), dtype=torch.bool, device=step.device)
-        return self.require_inverse().update(step, change, floor=0.0, allowed=allowed)
 
     def require_inverse(self) -> DenseInverse:
         """H_a, which exists from the first step or the warm start on."""

@@ -1,33 +1,20 @@
-"""The inverse H_g of a layer's output side: which form it takes."""
+"""The inverses H_g of the layers' output sides: which form they take."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from kbfgs.config import CurvatureOptions
-from kbfgs.curvature.dense import DenseInverse
-from kbfgs.curvature.limited import LimitedInverse
+from kbfgs.curvature.dense import DenseInverse, DenseInverses
+from kbfgs.curvature.limited import LimitedInverse, LimitedInverses
 
 
-class Inverse(Protocol):
-    """H, symmetric positive definite, shape (..., d, d)."""
-
-    def times(self, operand: Tensor) -> Tensor:
-        """H x for vectors (..., d)."""
-        ...
-
-    def update(
-        self, step: Tensor, change: Tensor, *, floor: Tensor | float, allowed: Tensor
-    ) -> Tensor:
-        """Update by one pair unless it is unsafe; returns whether it was, boolean (...)."""
-        ...
-
-
-class OutputInverse(Inverse, Protocol):
-    """H of one layer, shape (d, d), that starts as the identity."""
+class OutputInverse(Protocol):
+    """H of one layer, symmetric positive definite, shape (d, d); starts as the identity."""
 
     def times(self, operand: Tensor) -> Tensor:
         """H X for a vector (d,) or a matrix (d, n)."""
@@ -38,12 +25,34 @@ class OutputInverse(Inverse, Protocol):
         ...
 
 
+class OutputInverses(Protocol):
+    """H of several layers in one form; vectors are rows (n, longest), with zeros behind each."""
+
+    def times(self, operand: Tensor) -> Tensor:
+        """Each H x for vectors (n, longest)."""
+        ...
+
+    def times_each(self, operands: Sequence[Tensor]) -> list[Tensor]:
+        """Each H X for matrices X of shape (d, m)."""
+        ...
+
+    def update(
+        self, step: Tensor, change: Tensor, *, floor: Tensor | float, allowed: Tensor
+    ) -> Tensor:
+        """Update each by a pair unless that is unsafe; returns which were, boolean (n,)."""
+        ...
+
+
 class FixedIdentity:
-    """H = I for good: the ablation without curvature on the output side."""
+    """H = I for good, of one layer or several: the ablation without curvature of outputs."""
 
     def times(self, operand: Tensor) -> Tensor:
         """X itself."""
         return operand
+
+    def times_each(self, operands: Sequence[Tensor]) -> list[Tensor]:
+        """They themselves."""
+        return list(operands)
 
     def update(
         self,
@@ -59,6 +68,22 @@ class FixedIdentity:
     def tensors(self) -> dict[str, Tensor]:
         """Nothing is remembered."""
         return {}
+
+
+def together(
+    inverses: Sequence[OutputInverse], runs: Sequence[slice] | None = None
+) -> OutputInverses:
+    """Inverses in one form, to be worked on together.
+
+    Args:
+        inverses: All of one class, and of one memory if they have one.
+        runs: As `Matrices` takes them.
+    """
+    dense = [each.matrix for each in inverses if isinstance(each, DenseInverse)]
+    limited = [each for each in inverses if isinstance(each, LimitedInverse)]
+    if dense:
+        return DenseInverses(dense, runs)
+    return LimitedInverses(limited) if limited else FixedIdentity()
 
 
 def new_output_inverse(dim: int, options: CurvatureOptions, *, like: Tensor) -> OutputInverse:

@@ -21,7 +21,7 @@ class KFACState:
         momentum: M, shape (d_out, d_in + 1).
         inputs: A, shape (d_in + 1, d_in + 1).
         outputs: G, shape (d_out, d_out).
-        positions: |T|, the positions of a sample in the last step, a scalar.
+        positions: |T|, the positions of a sample in the last step.
     """
 
     def __init__(self, adapter: LayerAdapter) -> None:
@@ -29,10 +29,10 @@ class KFACState:
         self.momentum = aligned_zeros(adapter.output_dim, adapter.input_dim, like=weight)
         self.inputs = Factor(adapter.input_dim, weight)
         self.outputs = Factor(adapter.output_dim, weight)
-        self.positions = weight.new_ones(())
+        self.positions = 1.0
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors of the state by name, not copied."""
+        """The tensors of the state by name, not copied, and |T| as one."""
         return {
             "momentum": self.momentum,
             "input_factor": self.inputs.share,
@@ -41,7 +41,7 @@ class KFACState:
             "output_factor": self.outputs.share,
             "output_inverse": self.outputs.inverse,
             "output_known": self.outputs.known,
-            "positions": self.positions,
+            "positions": self.momentum.new_tensor(self.positions),
         }
 
     def check(self, name: str, saved: dict[str, Tensor]) -> None:
@@ -64,6 +64,7 @@ class KFACState:
         """Copy a checked state into this one."""
         for key, tensor in self.tensors().items():
             tensor.copy_(saved[key])
+        self.positions = float(saved["positions"])
 
     @property
     def bytes_held(self) -> int:
@@ -77,13 +78,11 @@ class KFACLayer:
     Attributes:
         adapter: The module as a matrix.
         state: What is remembered of it.
-        positions: |T|, the positions of a sample in this step.
     """
 
     def __init__(self, adapter: LayerAdapter) -> None:
         self.adapter = adapter
         self.state = KFACState(adapter)
-        self.positions = 1.0
 
     def average_gradient(self, settings: KFACSettings) -> None:
         """M ← β M + (1-β)(∇W̄ + τ W̄)."""
@@ -123,8 +122,7 @@ class KFACLayer:
 
     def see_positions(self, positions: float) -> None:
         """Note |T|, the positions of a sample in this step."""
-        self.positions = positions
-        self.state.positions.fill_(positions)
+        self.state.positions = positions
 
     def direction(self) -> Tensor:
         """G⁻¹ M A⁻¹, shape (d_out, d_in + 1)."""

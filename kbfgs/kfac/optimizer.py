@@ -211,7 +211,7 @@ class KFAC(KroneckerOptimizer[KFACPreconditioner]):
         settings = self._settings()
         for name, layer in self._preconditioner.layers.items():
             state = layer.state
-            inputs, outputs = settings.factor_damping(float(state.positions))
+            inputs, outputs = settings.factor_damping(state.positions)
             yield KFACLayerDiagnostics(
                 name=name,
                 input_residual=None if hidden else state.inputs.residual(damping=inputs),

@@ -110,7 +110,7 @@ class KFACPreconditioner:
                 told later.
         """
         for layer in self.layers.values():
-            dampings = settings.factor_damping(layer.positions)
+            dampings = settings.factor_damping(layer.state.positions)
             factors = (layer.state.inputs, layer.state.outputs)
             totals = sum_symmetric(self.communicator, [factor.share for factor in factors])
             for factor, total, symbol, damping in zip(factors, totals, "AG", dampings, strict=True):

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from kbfgs import KBFGS, Safeguard
 from kbfgs.damping import double_damping, identity_threshold
-from kbfgs.linalg import accumulate_gram_, bfgs_update_, damped_inverse
+from kbfgs.linalg import accumulate_gram_, damped_inverse
 from kbfgs.safeguard import step_scale
+from tests.support.inverses import bfgs_update_
 from tests.support.networks import closure_for, data, network
 
 ALLOWED = torch.tensor(True)

@@ -11,6 +11,7 @@ from kbfgs import KBFGS
 from kbfgs.curvature.dense import DenseInverse
 from kbfgs.curvature.limited import LimitedInverse
 from kbfgs.damping import double_damping
+from tests.support.inverses import update
 from tests.support.networks import (
     closure_for,
     data,
@@ -41,7 +42,7 @@ def damped_pairs(seed: int, dim: int, count: int, inverse, *, dtype=torch.float6
         yield (
             pair.step,
             pair.change,
-            inverse.update(pair.step, pair.change, floor=0.0, allowed=ALLOWED),
+            update(inverse, pair.step, pair.change, floor=0.0, allowed=ALLOWED),
         )
 
 
@@ -62,7 +63,7 @@ def test_with_room_for_every_pair_it_is_the_dense_inverse(seed, dim, count, room
         limited_of(dim, count + room),
     )
     for s, y, made in damped_pairs(seed, dim, count, dense):
-        assert torch.equal(limited.update(s, y, floor=0.0, allowed=ALLOWED), made)
+        assert torch.equal(update(limited, s, y, floor=0.0, allowed=ALLOWED), made)
         difference = (matrix_of(limited) - dense.matrix).norm()
         assert difference <= 1e-9 * dense.matrix.norm()
         assert (limited.times(y) - dense.times(y)).norm() <= 1e-9 * dense.matrix.norm() * y.norm()
@@ -99,7 +100,7 @@ def test_in_float32_it_stays_positive_definite_over_1000_pairs(memory):
         s = 0.9 * s + 0.1 * torch.randn(8, generator=generator)
         y = 0.9 * y + 0.1 * torch.randn(8, generator=generator)
         pair = double_damping(s, y, limited.times(y), powell=0.2, identity=0.5)
-        skipped += not limited.update(pair.step, pair.change, floor=0.0, allowed=ALLOWED)
+        skipped += not update(limited, pair.step, pair.change, floor=0.0, allowed=ALLOWED)
         if step % 20 == 19:
             matrix = matrix_of(limited).double()
             assert torch.linalg.eigvalsh(0.5 * (matrix + matrix.T))[0] > 0
@@ -123,8 +124,8 @@ def test_an_unsafe_pair_leaves_the_ring_untouched(s, y, allowed):
     for _ in damped_pairs(0, 2, 4, limited, dtype=torch.float32):
         pass
     before = {key: tensor.clone() for key, tensor in limited.tensors().items()}
-    assert not limited.update(
-        torch.tensor(s), torch.tensor(y), floor=0.0, allowed=torch.tensor(allowed)
+    assert not update(
+        limited, torch.tensor(s), torch.tensor(y), floor=0.0, allowed=torch.tensor(allowed)
     )
     for key, tensor in limited.tensors().items():
         assert torch.equal(tensor, before[key])

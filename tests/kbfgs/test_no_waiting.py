@@ -11,7 +11,9 @@ from kbfgs.curvature.dense import DenseInverse, InputFactor
 from kbfgs.curvature.limited import LimitedInverse
 from kbfgs.curvature.output import FixedIdentity
 from kbfgs.damping import double_damping
+from tests.support.inverses import update
 
+ALLOWED = torch.tensor(True)
 WAITING = ("_local_scalar_dense", "nonzero", "is_nonzero", "item", "masked_select", "equal")
 
 
@@ -41,12 +43,11 @@ def test_the_collector_sees_a_host_read():
     ids=lambda inverse: type(inverse).__name__,
 )
 def test_an_output_update_and_its_application_never_wait(inverse):
-    allowed = torch.tensor(True)
     with Waits() as waits:
         for seed in range(5):
             s, y = torch.randn(2, 5, generator=torch.Generator().manual_seed(seed))
             pair = double_damping(s, y, inverse.times(y), powell=0.2, identity=0.5)
-            inverse.update(pair.step, pair.change, floor=y.norm() * 1e-4, allowed=allowed)
+            update(inverse, pair.step, pair.change, floor=y.norm() * 1e-4, allowed=ALLOWED)
             inverse.times(torch.ones(5, 3))
     assert waits.found == []
 
@@ -55,8 +56,8 @@ def test_an_input_update_never_waits():
     factor = InputFactor(torch.eye(4))
     factor.start(torch.eye(4), damping=0.5)
     with Waits() as waits:
-        step, action = factor.probe(torch.ones(4))
-        factor.act(step, action, damping=0.5)
+        step = factor.require_inverse().times(torch.ones(4))
+        update(factor.require_inverse(), step, factor.share @ step, floor=0.0, allowed=ALLOWED)
         factor.refresh(factor.share, damping=0.5)
     assert waits.found == []
 

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from kbfgs import KBFGS
-from kbfgs.linalg import bfgs_update_
+from tests.support.inverses import bfgs_update_
 
 pytestmark = pytest.mark.training
 

@@ -1,4 +1,4 @@
-"""Small layers of one shape work together, and to the same end as one by one."""
+"""Layers work together, and to the same end as one by one."""
 
 import math
 
@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from kbfgs import KBFGS, equal_layers
-from kbfgs.equal_layers import EqualLayers, group_layers
+from kbfgs import KBFGS, Ablation, preconditioner
+from kbfgs.layer_group import LayerGroup, group_layers
 from tests.support.networks import closure_for, data, half_squared_error, relative
 
 
@@ -40,30 +40,53 @@ def convolutions():
     ).double()  # fmt: skip
 
 
-def groups_of(opt):
+class Cast(nn.Module):
+    def __init__(self, dtype):
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, x):
+        return x.to(self.dtype)
+
+
+def unequal(last=torch.float64):
+    """Layers of five shapes, the last three in a dtype of their own."""
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Linear(6, 9), nn.Tanh(), nn.Linear(9, 5), nn.Tanh()).double()
+    head = nn.Sequential(nn.Linear(5, 11), nn.Tanh(), nn.Linear(11, 4), nn.Tanh(), nn.Linear(4, 3))
+    return nn.Sequential(body, Cast(last), head.to(last), Cast(torch.float64))
+
+
+def one_by_one(layers):
+    return [LayerGroup(layers, [index]) for index in range(len(layers))]
+
+
+def runs_of(opt):
+    """The names of the layers that share their products of matrices."""
     layers = list(opt._preconditioner.layers.values())
-    return [
-        [layers[index].name for index in group.indices]
+    runs = [
+        [layer.name for layer in group.pick(layers)][run]
         for group in group_layers(layers)
-        if isinstance(group, EqualLayers)
+        for run in group.runs
     ]
+    return [run for run in runs if len(run) > 1]
 
 
-def test_equal_shapes_and_positions_make_a_group():
-    assert groups_of(KBFGS(stack())) == [["0", "4", "6", "10"], ["2", "8"]]
-    assert groups_of(KBFGS(convolutions())) == [[f"1[{k}]" for k in range(6)]]
+def test_small_equal_shapes_share_their_products():
+    assert runs_of(KBFGS(stack())) == [["2", "8"], ["0", "4", "6", "10"]]
+    assert runs_of(KBFGS(convolutions())) == [[f"1[{k}]" for k in range(6)]]
 
 
-def test_layers_that_are_large_or_remember_pairs_work_alone():
-    assert groups_of(KBFGS(stack(), memory=5)) == []
+def test_layers_that_are_large_or_remember_pairs_have_their_own():
+    assert runs_of(KBFGS(stack(), memory=5)) == []
     model = nn.Sequential(nn.Linear(200, 200), nn.Linear(200, 200), nn.Linear(127, 8))
-    assert groups_of(KBFGS(model)) == []
+    assert runs_of(KBFGS(model)) == []
 
 
 def train(model, inputs, *, alone, monkeypatch, **options):
     """Six steps, of which one looks so bad that it is taken back, and one overflows."""
     if alone:
-        monkeypatch.setattr(equal_layers, "LARGEST_SIDE", 0)
+        monkeypatch.setattr(preconditioner, "group_layers", one_by_one)
     opt = KBFGS(model, damping=0.3, **options)
     x, y = data(20, inputs, 3)
     with opt.warm_start():
@@ -99,11 +122,48 @@ def test_together_they_come_to_the_same_state_as_one_by_one(make, inputs, safegu
             assert relative(other[key], value) < 1e-10, key
 
 
+def test_dtypes_and_forms_of_curvature_make_groups():
+    opt = KBFGS(unequal(torch.float32), max_factor_dim=10)
+    layers = list(opt._preconditioner.layers.values())
+    groups = [[layer.name for layer in group.pick(layers)] for group in group_layers(layers)]
+    assert groups == [["0.2", "0.0"], ["2.0"], ["2.4"]]
+    assert [entry.name for entry in opt.diagnostics().first_order] == ["2.2.weight", "2.2.bias"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"memory": 3},
+        {"max_factor_dim": 10},
+        {"weight_decay": 1e-2, "update_every": 2},
+        {"ablation": Ablation(identity_output_factor=True)},
+        {"ablation": Ablation(powell_damping=False)},
+        {"ablation": Ablation(identity_damping=False)},
+    ],
+    ids=str,
+)
+def test_unequal_layers_of_any_kind_come_to_the_same_state_too(options, monkeypatch):
+    options = {"lr": 0.1, **options}
+    one = train(unequal(), 6, alone=True, monkeypatch=monkeypatch, **options)
+    other = train(unequal(), 6, alone=False, monkeypatch=monkeypatch, **options)
+    for key, value in one.items():
+        assert relative(other[key], value) < 1e-10, key
+
+
+def test_layers_of_two_dtypes_come_to_the_same_weights(monkeypatch):
+    one, other = (
+        train(unequal(torch.float32), 6, alone=alone, monkeypatch=monkeypatch, lr=0.1)
+        for alone in (True, False)
+    )
+    for key in unequal().state_dict():
+        assert relative(other[key], one[key]) < 1e-4, key
+
+
 def test_a_group_takes_a_part_of_the_calls(monkeypatch):
     torch.manual_seed(0)
     counts = []
-    for side in (0, 128):
-        monkeypatch.setattr(equal_layers, "LARGEST_SIDE", side)
+    for grouping in (one_by_one, group_layers):
+        monkeypatch.setattr(preconditioner, "group_layers", grouping)
         model = nn.Sequential(*(nn.Linear(6, 6) for _ in range(12)))
         opt = KBFGS(model)
         x, _ = data(20, 6, 3, dtype=torch.float32)
