@@ -25,8 +25,11 @@ from kbfgs.phases import PhaseClock
 
 DEVICE = torch.device("meta")
 NAMES = ("SGD", "Adam", "K-FAC", "K-BFGS", "K-BFGS(L)")
-# What hands out memory or another view of it, beside what its schema says to be a view.
-FREE = ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "_unsafe_view")
+# What hands out memory, another view of it or a mark for profilers; other views say what they are.
+FREE = (
+    *("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "_unsafe_view"),
+    *("_record_function_enter_new", "_record_function_exit"),
+)
 
 
 class Dispatched(TorchDispatchMode):

@@ -16,7 +16,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from kbfgs.batch_head import BatchHead, batched_tensors
 from kbfgs.errors import UnsupportedModelError
 from kbfgs.layers.base import LayerAdapter
-from kbfgs.linalg import accumulate_gram_
+from kbfgs.linalg import accumulate_borders_, accumulate_gram_
 from kbfgs.precision import autocast_off
 from kbfgs.tap import Taps, in_backward
 
@@ -83,10 +83,10 @@ class LayerRecord:
         """Σ a over all calls, shape (features,)."""
         return _sum(self.input_sums)
 
-    def input_blocks(self, adapter: LayerAdapter) -> Iterator[tuple[Tensor, Tensor]]:
-        """All a as blocks of rows (positions, features), each with the sum of its rows."""
-        for inputs, total in zip(self.inputs, self.input_sums, strict=True):
-            yield from adapter.input_blocks(inputs, total)
+    def input_blocks(self, adapter: LayerAdapter) -> Iterator[Tensor]:
+        """All a as blocks of rows (positions, features)."""
+        for inputs in self.inputs:
+            yield from adapter.input_blocks(inputs)
 
 
 class _Detached:
@@ -331,8 +331,12 @@ class Capture:
 def _add_gram(adapter: LayerAdapter, record: LayerRecord, inputs: Tensor) -> None:
     if record.gram is None:
         record.gram = inputs.new_zeros(adapter.input_dim, adapter.input_dim)
-    for rows, row_sum in adapter.input_blocks(inputs, adapter.input_sum(inputs)):
-        accumulate_gram_(record.gram, rows, row_sum, decay=1.0, weight=1.0)
+    positions = 0
+    for rows in adapter.input_blocks(inputs):
+        accumulate_gram_(record.gram, rows, decay=1.0, weight=1.0)
+        positions += len(rows)
+    sums = [adapter.input_sum(inputs)]
+    accumulate_borders_([record.gram], sums, [positions], decay=1.0, weight=1.0)
 
 
 def _sum(tensors: list[Tensor]) -> Tensor:

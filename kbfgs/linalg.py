@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -107,11 +108,11 @@ def bfgs_terms(
         allowed: Boolean, shape (...); False skips.
     """
     products = judge_pair(step, change, product, floor=floor, allowed=allowed)
-    made = products.made
-    rho = torch.where(made, products.curvature.reciprocal(), 0.0)
-    kept_target = torch.where(made, products.target, 0.0)
-    kept_step = torch.where(made[..., None], step, 0.0)
-    kept_product = torch.where(made[..., None], product, 0.0)
+    made, zero = products.made, step.new_zeros(())
+    rho = torch.where(made, products.curvature.reciprocal(), zero)
+    kept_target = torch.where(made, products.target, zero)
+    kept_step = torch.where(made[..., None], step, zero)
+    kept_product = torch.where(made[..., None], product, zero)
     along = 0.5 * rho * (1 + rho * kept_target)
     half = along[..., None] * kept_step - rho[..., None] * kept_product
     return RankTwo(half, kept_step, made)
@@ -196,17 +197,14 @@ def try_damped_inverse(factor: Tensor, damping: float) -> tuple[Tensor, Tensor]:
     return torch.cholesky_inverse(lower).contiguous(), info == 0
 
 
-def accumulate_gram_(
-    factor: Tensor, rows: Tensor, row_sum: Tensor, *, decay: float, weight: float
-) -> None:
-    """A ← decay A + weight Σ ā āᵀ in place, where ā = [a; 1] if A has one row more than a.
+def accumulate_gram_(factor: Tensor, rows: Tensor, *, decay: float, weight: float) -> None:
+    """A ← decay A + weight Σ a aᵀ in place, but for a last row and column that A may have beyond a.
 
     The product is symmetric: on a CPU only blocks on and below the diagonal are computed.
 
     Args:
         factor: A, shape (d, d) or (d + 1, d + 1).
         rows: The inputs a, shape (n, d).
-        row_sum: Their sum, shape (d,).
         decay: Factor of the old A.
         weight: Factor of the new sum.
     """
@@ -218,7 +216,32 @@ def accumulate_gram_(
         lower.addmm_(rows[:, start:stop].t(), rows[:, :stop], beta=decay, alpha=weight)
         if start:
             factor[:start, start:stop].copy_(lower[:, :start].t())
-    if factor.shape[0] > dim:
-        factor[dim, :dim].mul_(decay).add_(row_sum, alpha=weight)
-        factor[:dim, dim].copy_(factor[dim, :dim])
-        factor[dim, dim].mul_(decay).add_(weight * rows.shape[0])
+
+
+def accumulate_borders_(
+    factors: Sequence[Tensor],
+    row_sums: Sequence[Tensor],
+    counts: Sequence[float],
+    *,
+    decay: float,
+    weight: float,
+) -> None:
+    """The rest of A ← decay A + weight Σ ā āᵀ, ā = [a; 1] where A has a row more than a; in place.
+
+    Args:
+        factors: A of each layer, shape (d, d) or (d + 1, d + 1).
+        row_sums: Σ a of each, shape (d,).
+        counts: How many a there are of each.
+        decay: Factor of the old A.
+        weight: Factor of the new sum.
+    """
+    dims = [len(row_sum) for row_sum in row_sums]
+    bordered = [index for index, dim in enumerate(dims) if len(factors[index]) > dim]
+    if not bordered:
+        return
+    borders = [factors[index][dims[index]] for index in bordered]
+    torch._foreach_mul_(borders, decay)
+    torch._foreach_add_([border[-1] for border in borders], [weight * counts[k] for k in bordered])
+    rows = [border[:-1] for border in borders]
+    torch._foreach_add_(rows, [row_sums[index] for index in bordered], alpha=weight)
+    torch._foreach_copy_([factors[index][:-1, -1] for index in bordered], rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from kbfgs.capture import LayerRecord
 from kbfgs.config import CurvatureOptions
 from kbfgs.layers.base import LayerAdapter
+from kbfgs.linalg import accumulate_borders_, accumulate_gram_
 from kbfgs.state import LayerState
 
 
@@ -59,16 +61,6 @@ class PreconditionedLayer:
             self.state.momentum, decay=settings.momentum, weight_decay=settings.weight_decay
         )
 
-    def learn_inputs(self, record: LayerRecord, *, rows: float, decay: float) -> None:
-        """A_r ← β A_r + (1-β)/C Σ ā āᵀ over this rank's rows, C being the rows of all ranks.
-
-        The sum is over all positions of each row (Ren, Bahamou, Goldfarb 2021).
-        """
-        weight = (1 - decay) / rows
-        for block, block_sum in record.input_blocks(self.adapter):
-            self.state.input_factor.accumulate([block], [block_sum], decay=decay, weight=weight)
-            decay = 1.0
-
     def see_positions(self, positions: float) -> None:
         """Note |T|, the positions of a sample in this step."""
         self.state.positions = positions
@@ -83,3 +75,37 @@ class PreconditionedLayer:
         damping = settings.input_damping(self.state.positions)
         made = self.state.input_factor.refresh(total, damping=damping)
         self.state.counts[3] += ~made
+
+
+def accumulate_inputs(
+    layers: Sequence[PreconditionedLayer],
+    records: Mapping[str, LayerRecord],
+    *,
+    rows: float,
+    decay: float,
+) -> None:
+    """A_r ← β A_r + (1-β)/C Σ ā āᵀ over this rank's rows, C being the rows of all ranks.
+
+    The sum is over all positions of each row (Ren, Bahamou, Goldfarb 2021).
+
+    Args:
+        layers: Those whose A is averaged.
+        records: What each layer saw, by name.
+        rows: C.
+        decay: β.
+    """
+    weight = (1 - decay) / rows
+    seen = [records[layer.name] for layer in layers]
+    shares = [layer.state.input_factor.share for layer in layers]
+    for layer, record, share in zip(layers, seen, shares, strict=True):
+        first = True
+        for block in record.input_blocks(layer.adapter):
+            accumulate_gram_(share, block, decay=decay if first else 1.0, weight=weight)
+            first = False
+    accumulate_borders_(
+        shares,
+        [record.input_sum for record in seen],
+        [record.positions for record in seen],
+        decay=decay,
+        weight=weight,
+    )

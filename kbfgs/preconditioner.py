@@ -20,7 +20,7 @@ from kbfgs.distributed.shares import scaled_factors, sum_symmetric
 from kbfgs.layer_group import group_layers, in_order
 from kbfgs.layers.base import LayerAdapter
 from kbfgs.passes import FirstPass, SecondPass
-from kbfgs.preconditioned import PreconditionedLayer, StepSettings
+from kbfgs.preconditioned import PreconditionedLayer, StepSettings, accumulate_inputs
 from kbfgs.safeguard import predicted_decrease, step_scale
 
 # From the mean loss after a step to whether it stands, both scalars.
@@ -118,14 +118,15 @@ class Preconditioner:
 
         A warm-started A has seen the first mini-batch already.
         """
-        new = [layer for layer in self.layers.values() if layer.waits_for_data]
         for layer, layer_means in zip(self.layers.values(), means.layers, strict=True):
             layer.see_positions(layer_means.positions_per_row)
-            record = first.curvature_records[layer.name]
-            if layer.waits_for_data:
-                layer.learn_inputs(record, rows=means.curvature_rows, decay=0.0)
-            elif step > 0:
-                layer.learn_inputs(record, rows=means.curvature_rows, decay=settings.factor_decay)
+        new = [layer for layer in self.layers.values() if layer.waits_for_data]
+        known = [layer for layer in self.layers.values() if layer not in new]
+        records, rows = first.curvature_records, means.curvature_rows
+        accumulate_inputs(new, records, rows=rows, decay=0.0)
+        if step > 0:
+            accumulate_inputs(known, records, rows=rows, decay=settings.factor_decay)
+        for record in records.values():
             record.inputs.clear()
         self.consolidated = self.communicator.world_size == 1
         if self._matrices:
@@ -134,7 +135,6 @@ class Preconditioner:
             shares = [layer.state.input_factor.share for layer in new]
             for layer, total in zip(new, self.communicator.sum_together(shares), strict=True):
                 layer.start_inputs(total, settings=settings)
-        known = [layer for layer in self.layers.values() if layer not in new]
         every = self._input_inverse_every
         if known and every is not None and step % every == 0:
             self._refresh_inputs(known, settings)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kbfgs.layout import aligned_copy, aligned_product
-from kbfgs.linalg import accumulate_gram_, bfgs_terms, damped_inverse, try_damped_inverse
+from kbfgs.linalg import bfgs_terms, damped_inverse, try_damped_inverse
 from kbfgs.padded import cut
 
 
@@ -139,14 +139,6 @@ class InputFactor:
         matrix = self.require_inverse().matrix
         matrix.copy_(torch.where(definite, inverse, matrix))
         return definite
-
-    def accumulate(
-        self, inputs: list[Tensor], input_sums: list[Tensor], *, decay: float, weight: float
-    ) -> None:
-        """A_r ← decay A_r + weight Σ ā āᵀ over all the rows of `inputs`."""
-        for rows, row_sum in zip(inputs, input_sums, strict=True):
-            accumulate_gram_(self.share, rows, row_sum, decay=decay, weight=weight)
-            decay = 1.0
 
     def require_inverse(self) -> DenseInverse:
         """H_a, which exists from the first step or the warm start on."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kbfgs.layout import aligned_zeros
-from kbfgs.linalg import accumulate_gram_, try_damped_inverse
+from kbfgs.linalg import accumulate_borders_, accumulate_gram_, try_damped_inverse
 
 
 class Factor:
@@ -40,19 +40,28 @@ class Factor:
         self.known.fill_(True)
 
     def accumulate(
-        self, blocks: Iterable[tuple[Tensor, Tensor]], *, decay: float, weight: float
+        self,
+        blocks: Iterable[Tensor],
+        *,
+        decay: float,
+        weight: float,
+        total: tuple[Tensor, float] | None = None,
     ) -> None:
         """Share ← β share + (1-β) weight Σ r rᵀ over all rows; the first data are all of it.
 
         Args:
-            blocks: Blocks of rows r, each with the sum of its rows.
+            blocks: Blocks of rows r.
             decay: β.
             weight: Factor of the sum.
+            total: The sum of all rows and their number, where a one stands behind each.
         """
         decay = 0.0 if self.waits_for_data else decay
         weight *= 1 - decay
-        for part, part_sum in blocks:
-            accumulate_gram_(self.share, part, part_sum, decay=decay, weight=weight)
+        if total is not None:
+            row_sum, count = total
+            accumulate_borders_([self.share], [row_sum], [count], decay=decay, weight=weight)
+        for part in blocks:
+            accumulate_gram_(self.share, part, decay=decay, weight=weight)
             decay = 1.0
         self.known.fill_(True)
 

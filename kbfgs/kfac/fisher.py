@@ -169,9 +169,7 @@ class WarmStartFisher:
                 rows = adapter.output_rows(part).to(adapter.weight.dtype)
                 if record.gradient_gram is None:
                     record.gradient_gram = rows.new_zeros(rows.shape[1], rows.shape[1])
-                accumulate_gram_(
-                    record.gradient_gram, rows, rows.sum(0), decay=1.0, weight=samples**2
-                )
+                accumulate_gram_(record.gradient_gram, rows, decay=1.0, weight=samples**2)
             record.edges.clear()
 
 

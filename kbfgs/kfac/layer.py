@@ -96,7 +96,8 @@ class KFACLayer:
         The sum is over all positions of each row.
         """
         blocks = record.input_blocks(self.adapter)
-        self.state.inputs.accumulate(blocks, decay=decay, weight=1 / rows)
+        total = record.input_sum, float(record.positions)
+        self.state.inputs.accumulate(blocks, decay=decay, weight=1 / rows, total=total)
 
     def learn_outputs(
         self, gradients: Sequence[Tensor], *, local_rows: int, positions: float, decay: float
@@ -114,11 +115,7 @@ class KFACLayer:
             self.adapter.output_rows(gradient).to(self.state.momentum.dtype)
             for gradient in gradients
         )
-        self.state.outputs.accumulate(
-            ((part, part.sum(0)) for part in parts),
-            decay=decay,
-            weight=local_rows**2 / positions,
-        )
+        self.state.outputs.accumulate(parts, decay=decay, weight=local_rows**2 / positions)
 
     def see_positions(self, positions: float) -> None:
         """Note |T|, the positions of a sample in this step."""

@@ -79,16 +79,8 @@ class LayerAdapter(ABC):
         """Σ a over samples and positions, shape (features,)."""
 
     @abstractmethod
-    def input_blocks(self, inputs: Tensor, total: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """All a of one call as blocks of rows (positions, features), sample by sample.
-
-        Args:
-            inputs: The module's input.
-            total: Their `input_sum`.
-
-        Yields:
-            A block, and the sum of its rows.
-        """
+    def input_blocks(self, inputs: Tensor) -> Iterator[Tensor]:
+        """All a of one call as blocks of rows (positions, features), sample by sample."""
 
     @abstractmethod
     def output_rows(self, outputs: Tensor) -> Tensor:

@@ -44,14 +44,13 @@ class ConvAdapter(LayerAdapter):
         total = inputs[:, self._channels].sum(0, keepdim=True)
         return self._patches(total).sum((0, 1, 2)).reshape(-1)
 
-    def input_blocks(self, inputs: Tensor, total: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def input_blocks(self, inputs: Tensor) -> Iterator[Tensor]:
         """The patches of as many samples at a time as make a block."""
         first = self._patches(inputs[:1, self._channels])
         samples = max(1, _BLOCK_ELEMENTS // max(1, first.numel()))
         for start in range(0, inputs.shape[0], samples):
             block = inputs[start : start + samples, self._channels]
-            rows = self._patches(block).reshape(-1, self.features)
-            yield rows, total if samples >= inputs.shape[0] else rows.sum(0)
+            yield self._patches(block).reshape(-1, self.features)
 
     def output_rows(self, outputs: Tensor) -> Tensor:
         """Shape (positions, out_channels / groups)."""

@@ -28,9 +28,9 @@ class LinearAdapter(LayerAdapter):
         """Σ a, shape (in_features,)."""
         return _flat(inputs).sum(0)
 
-    def input_blocks(self, inputs: Tensor, total: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def input_blocks(self, inputs: Tensor) -> Iterator[Tensor]:
         """The inputs as one block."""
-        yield _flat(inputs), total
+        yield _flat(inputs)
 
     def output_rows(self, outputs: Tensor) -> Tensor:
         """Shape (positions, out_features)."""

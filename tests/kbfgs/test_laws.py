@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kbfgs import KBFGS, Safeguard
 from kbfgs.damping import double_damping, identity_threshold
-from kbfgs.linalg import accumulate_gram_, damped_inverse
+from kbfgs.linalg import accumulate_borders_, accumulate_gram_, damped_inverse
 from kbfgs.safeguard import step_scale
 from tests.support.inverses import bfgs_update_
 from tests.support.networks import closure_for, data, network
@@ -148,14 +148,15 @@ def test_the_gram_update_is_the_average_of_outer_products(seed, rows, dim, decay
     full = torch.cat([a, torch.ones(rows, 1, dtype=torch.float64)], 1) if bias else a
     old = spd(full.shape[1], generator)
     wanted = decay * old + 0.3 * full.T @ full
-    accumulate_gram_(old, a, a.sum(0), decay=decay, weight=0.3)
+    accumulate_gram_(old, a, decay=decay, weight=0.3)
+    accumulate_borders_([old], [a.sum(0)], [rows], decay=decay, weight=0.3)
     assert torch.allclose(old, wanted, rtol=1e-13, atol=1e-13)
 
 
 def test_the_gram_update_in_blocks_is_the_whole_product():
     a = torch.randn(9, 700, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     factor = torch.zeros(700, 700, dtype=torch.float64)
-    accumulate_gram_(factor, a, a.sum(0), decay=0.5, weight=1.0)
+    accumulate_gram_(factor, a, decay=0.5, weight=1.0)
     assert torch.allclose(factor, a.T @ a, rtol=1e-13, atol=1e-12)
 
 
