@@ -90,14 +90,12 @@ class LimitedInverses:
         """
         made = judge_pair(step, change, self.times(change), floor=floor, allowed=allowed).made
         oldest = torch.cat([each.oldest for each in self._inverses])
-        steps, changes = self._vectors(step), self._vectors(change)
+        pairs = torch.stack((step, change), -1)
+        new, wide = self._vectors(pairs), self._vectors(pairs.double())
         products: list[Tensor] = []
-        for inverse, pair, where in zip(
-            self._inverses, zip(steps, changes, strict=True), made.unbind(), strict=True
-        ):
-            new = torch.stack(pair)
-            inverse.replace_oldest(new, where=where)
-            products.append(inverse.pairs.double() @ new.double().t())
+        for index, inverse in enumerate(self._inverses):
+            inverse.replace_oldest(new[index].t(), where=made[index])
+            products.append(inverse.pairs.double() @ wide[index])
         self._replace_products(torch.stack(products), oldest, made)
         following = (oldest + made).remainder(len(self._inverses[0].cross))
         torch._foreach_copy_(
