@@ -9,9 +9,9 @@ layers and the groups of a convolution have many of them, and one call multiplie
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import cached_property
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,12 +22,30 @@ from kbfgs.curvature.pairs import MeanChanges, PairAverage, PairRules, learn_pai
 from kbfgs.damping import identity_threshold
 from kbfgs.distributed.exchange import LayerMeans
 from kbfgs.padded import cut, numbers, padded
-from kbfgs.preconditioned import PreconditionedLayer, StepSettings
+from kbfgs.preconditioned import LayerKind, PreconditionedLayer, StepSettings
 
 # With sides of 64 four layers take half the time together, with 128 about as long as one by one.
 LARGEST_SIDE = 128
+# Zeros behind vectors from which on, on a CPU, they cost more than a further group of layers.
+MOST_EMPTY = 20_000
 
 T = TypeVar("T")
+
+
+class Plan(NamedTuple):
+    """Layers that are worked on together.
+
+    Attributes:
+        indices: Where they stand among all layers; those of one shape are next to each other.
+        runs: Slices of `indices`, of small layers of one shape or of one layer.
+        outputs: Rows of H_g of each.
+        inputs: Rows of H_a of each.
+    """
+
+    indices: list[int]
+    runs: list[slice]
+    outputs: list[int]
+    inputs: list[int]
 
 
 class LayerGroup:
@@ -37,21 +55,17 @@ class LayerGroup:
 
     Args:
         layers: All layers.
-        indices: Where those of the group stand among them; equal shapes next to each other.
+        plan: Which of them belong to the group, and how.
 
     Attributes:
-        indices: The same.
-        runs: Slices of `indices`, of small layers of one shape or of one layer.
+        indices: Where they stand among all layers.
+        runs: Slices of `indices`, of layers that share their products of matrices.
     """
 
-    def __init__(self, layers: Sequence[PreconditionedLayer], indices: Sequence[int]) -> None:
-        self.indices = indices
+    def __init__(self, layers: Sequence[PreconditionedLayer], plan: Plan) -> None:
+        self.indices, self.runs, self._outputs, self._inputs = plan
         self._layers = self.pick(layers)
         self._states = [layer.state for layer in self._layers]
-        self._inputs = [layer.adapter.input_dim for layer in self._layers]
-        self._outputs = [layer.adapter.output_dim for layer in self._layers]
-        dense = isinstance(self._states[0].output_inverse, DenseInverse)
-        self.runs = _runs(list(zip(self._outputs, self._inputs, strict=True)), joined=dense)
 
     def pick(self, of_all: Sequence[T]) -> list[T]:
         """What belongs to these layers."""
@@ -75,7 +89,7 @@ class LayerGroup:
         """s_a = H_a mean(ā), and this rank's part of A s_a, of each."""
         inputs = [mean.inputs for mean in means if mean.inputs is not None]
         # The one of ā = [a; 1] stands behind a; where there is no bias it is not looked at.
-        mean_inputs = padded(inputs, fill=1.0, width=max(self._inputs))[0]
+        mean_inputs = padded(inputs, width=max(self._inputs), fill=1.0)[0]
         steps = self._input_inverses.times(mean_inputs)
         shares = Matrices([state.input_factor.share for state in self._states], self.runs)
         actions = shares.times(steps)
@@ -99,6 +113,7 @@ class LayerGroup:
             [mean.gradients for mean in first],
             [mean.outputs for mean in second],
             [mean.gradients for mean in second],
+            width=max(self._outputs),
         ).unbind()
         outputs, gradients, new_outputs, new_gradients = means
         outcome = learn_pairs(
@@ -120,7 +135,7 @@ class LayerGroup:
         self, steps: Sequence[Tensor], actions: Sequence[Tensor], *, settings: StepSettings
     ) -> None:
         """Update each H_a by the Hessian action (s_a, A s_a + λ_A √|T| s_a)."""
-        step, action = padded(steps, actions).unbind()
+        step, action = padded(steps, actions, width=max(self._inputs)).unbind()
         dampings = [settings.input_damping(state.positions) for state in self._states]
         change = torch.addcmul(action, step, numbers(dampings, like=step)[:, None])
         allowed = torch.ones(len(step), dtype=torch.bool, device=step.device)
@@ -143,14 +158,7 @@ class LayerGroup:
 
 def group_layers(layers: Sequence[PreconditionedLayer]) -> list[LayerGroup]:
     """All layers, those that can be worked on together in one group."""
-    alike: dict[Hashable, list[int]] = defaultdict(list)
-    for index, layer in enumerate(layers):
-        weight = layer.adapter.weight
-        alike[weight.dtype, weight.device, type(layer.state.output_inverse)].append(index)
-    return [
-        LayerGroup(layers, sorted(indices, key=lambda index: layers[index].state.momentum.shape))
-        for indices in alike.values()
-    ]
+    return [LayerGroup(layers, plan) for plan in plans(tuple(layer.kind for layer in layers))]
 
 
 def in_order(groups: Iterable[LayerGroup], work: Callable[[LayerGroup], Iterable[T]]) -> list[T]:
@@ -163,12 +171,43 @@ def in_order(groups: Iterable[LayerGroup], work: Callable[[LayerGroup], Iterable
     return [found[index] for index in range(len(found))]
 
 
-def _runs(shapes: Sequence[tuple[int, int]], *, joined: bool) -> list[slice]:
-    """Neighbours of one shape that are small, and all others by themselves."""
+@lru_cache(maxsize=16)
+def plans(kinds: tuple[LayerKind, ...]) -> tuple[Plan, ...]:
+    """Which layers are worked on together."""
+    alike: dict[Hashable, list[int]] = defaultdict(list)
+    for index, kind in enumerate(kinds):
+        alike[kind.dtype, kind.device, kind.form].append(index)
+    return tuple(
+        Plan(
+            part,
+            _runs([kinds[index] for index in part]),
+            [kinds[index].outputs for index in part],
+            [kinds[index].inputs for index in part],
+        )
+        for indices in alike.values()
+        for part in _parts(sorted(indices, key=lambda index: kinds[index][3:]), kinds)
+    )
+
+
+def _parts(indices: Sequence[int], kinds: Sequence[LayerKind]) -> Iterator[list[int]]:
+    """The layers in as few parts as leave little of the arrays of their vectors empty."""
+    part: list[int] = []
+    for index in indices:
+        wider = [*part, index]
+        sides = [(kinds[each].outputs, kinds[each].inputs) for each in wider]
+        if sum(len(side) * max(side) - sum(side) for side in zip(*sides, strict=True)) > MOST_EMPTY:
+            yield part
+            wider = [index]
+        part = wider
+    yield part
+
+
+def _runs(kinds: Sequence[LayerKind]) -> list[slice]:
+    """Neighbours of one shape with small dense factors, and all others by themselves."""
     runs: list[slice] = []
-    for index, shape in enumerate(shapes):
-        small = joined and max(shape) <= LARGEST_SIDE
-        if small and index > 0 and shapes[index - 1] == shape:
+    for index, kind in enumerate(kinds):
+        small = kind.form is DenseInverse and max(kind.outputs, kind.inputs) <= LARGEST_SIDE
+        if small and index > 0 and kinds[index - 1] == kind:
             runs[-1] = slice(runs[-1].start, index + 1)
         else:
             runs.append(slice(index, index + 1))

@@ -8,29 +8,38 @@ import torch
 from torch import Tensor
 
 
-def padded(*families: Sequence[Tensor], fill: float = 0.0, width: int | None = None) -> Tensor:
-    """The vectors as the rows of an array, with a number behind each.
+def padded(*families: Sequence[Tensor], width: int, fill: float = 0.0) -> Tensor:
+    """Vectors as the rows of an array, with a number behind each.
 
     Args:
-        families: Each with n vectors, the k-th of which are of one length.
+        families: Each with n vectors.
+        width: The length of the rows, at least that of the longest vector.
         fill: The number.
-        width: The length of the rows; by default that of the longest vector.
 
     Returns:
         Shape (families, n, width).
     """
-    first = families[0]
-    if width is None:
-        width = max(map(len, first))
-    array = first[0].new_full((len(families), len(first), width), fill)
-    vectors = [vector for family in families for vector in family]
-    torch._foreach_copy_(cut(array.flatten(0, 1), [len(vector) for vector in vectors]), vectors)
-    return array
+    filler = families[0][0].new_full((width,), fill)
+    behind: dict[int, Tensor] = {}
+    pieces: list[Tensor] = []
+    for family in families:
+        for vector in family:
+            pieces.append(vector)
+            missing = width - vector.shape[0]
+            if missing and missing not in behind:
+                behind[missing] = filler.narrow(0, 0, missing)
+            if missing:
+                pieces.append(behind[missing])
+    return torch.cat(pieces).view(len(families), -1, width)
 
 
 def cut(array: Tensor, lengths: Sequence[int]) -> list[Tensor]:
-    """The n parts of an array (n, width, ...), cut to these lengths; they lie in it."""
-    return [row.narrow(0, 0, size) for row, size in zip(array.unbind(), lengths, strict=True)]
+    """The rows of an array (n, width) as vectors of these lengths, which lie in it."""
+    width = array.shape[1]
+    return [
+        row if size == width else row.narrow(0, 0, size)
+        for row, size in zip(array.unbind(), lengths, strict=True)
+    ]
 
 
 def numbers(values: Sequence[float], *, like: Tensor) -> Tensor:

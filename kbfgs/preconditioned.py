@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from kbfgs.capture import LayerRecord
@@ -31,18 +33,44 @@ class StepSettings:
         return math.sqrt(self.damping) * math.sqrt(positions)
 
 
+class LayerKind(NamedTuple):
+    """What layers may have in common.
+
+    Attributes:
+        dtype: Of the weight and the state.
+        device: Likewise.
+        form: The class of H_g.
+        outputs: Rows of H_g.
+        inputs: Rows of H_a.
+    """
+
+    dtype: torch.dtype
+    device: torch.device
+    form: type
+    outputs: int
+    inputs: int
+
+
 class PreconditionedLayer:
     """A layer whose inverse Hessian block is H_a ⊗ H_g.
 
     Attributes:
         adapter: The module as a matrix.
         state: What is remembered of it.
+        kind: What decides which layers it is worked on with.
         ablation: Parts of the method that are left out.
     """
 
     def __init__(self, adapter: LayerAdapter, options: CurvatureOptions) -> None:
         self.adapter = adapter
         self.state = LayerState(adapter, options)
+        self.kind = LayerKind(
+            adapter.weight.dtype,
+            adapter.weight.device,
+            type(self.state.output_inverse),
+            adapter.output_dim,
+            adapter.input_dim,
+        )
         self.ablation = options.ablation
 
     @property

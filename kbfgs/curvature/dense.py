@@ -9,7 +9,6 @@ from torch import Tensor
 
 from kbfgs.layout import aligned_copy, aligned_product
 from kbfgs.linalg import bfgs_terms, damped_inverse, try_damped_inverse
-from kbfgs.padded import cut
 
 
 class DenseInverse:
@@ -32,42 +31,42 @@ class DenseInverse:
 class Matrices:
     """Square matrices of several sizes, each of which stays where it is.
 
-    Those of a run are of one size, and one call multiplies by all of them.
-
     Args:
-        matrices: Each of shape (d, d).
-        runs: What divides them; by default each is a run of its own.
+        matrices: Each of shape (d, d); changed by `add_` alone.
+        runs: Slices that divide them. Those of a run are of one size, and one call multiplies by
+            all of them; by default each is a run of its own.
     """
 
     def __init__(self, matrices: Sequence[Tensor], runs: Sequence[slice] | None = None) -> None:
         self._matrices = matrices
-        self._sizes = [len(matrix) for matrix in matrices]
+        self._sizes = [matrix.shape[0] for matrix in matrices]
         self._runs = [slice(k, k + 1) for k in range(len(matrices))] if runs is None else runs
         self._stacks: dict[int, Tensor] = {}
 
     def times(self, operand: Tensor) -> Tensor:
         """Each X v for the rows v of an array (n, longest); zeros behind each."""
         products = operand.new_zeros(operand.shape)
-        vectors, results = cut(operand, self._sizes), cut(products, self._sizes)
         for run in self._runs:
             first, size = run.start, self._sizes[run.start]
             if _is_one(run):
-                torch.mv(self._matrices[first], vectors[first], out=results[first])
+                vector, product = (array[first].narrow(0, 0, size) for array in (operand, products))
+                torch.mv(self._matrices[first], vector, out=product)
             else:
-                each = operand[run, :size, None]
-                products[run, :size] = torch.bmm(self._stack(run), each)[..., 0]
+                vectors = operand[run, :size, None]
+                products[run, :size] = torch.bmm(self._stack(run), vectors)[..., 0]
         return products
 
     def add_(self, left: Tensor, right: Tensor) -> None:
         """Each X ← X + L Rᵀ, for L and R of shape (n, longest, k)."""
-        lefts, rights = cut(left, self._sizes), cut(right, self._sizes)
         for run in self._runs:
             first, size = run.start, self._sizes[run.start]
             if _is_one(run):
-                self._matrices[first].addmm_(lefts[first], rights[first].t())
+                one, other = (array[first].narrow(0, 0, size) for array in (left, right))
+                self._matrices[first].addmm_(one, other.t())
             else:
                 products = torch.bmm(left[run, :size], right[run, :size].mT)
                 torch._foreach_add_(list(self._matrices[run]), list(products.unbind()))
+        self._stacks.clear()
 
     def _stack(self, run: slice) -> Tensor:
         if run.start not in self._stacks:
@@ -76,7 +75,7 @@ class Matrices:
 
 
 class DenseInverses(Matrices):
-    """Several H; they change by `update` alone, after which the object is of no more use."""
+    """Several H."""
 
     def times_each(self, operands: Sequence[Tensor]) -> list[Tensor]:
         """Each H X for matrices X."""

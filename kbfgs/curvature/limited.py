@@ -74,7 +74,7 @@ class LimitedInverses:
 
     def times(self, operand: Tensor) -> Tensor:
         """Each H x for the rows x of an array (n, longest); zeros behind each."""
-        return padded(self.times_each(self._vectors(operand)), width=operand.shape[-1])[0]
+        return padded(self.times_each(self._vectors(operand)), width=operand.shape[1])[0]
 
     def times_each(self, operands: Sequence[Tensor]) -> list[Tensor]:
         """Each H X for vectors or matrices X."""

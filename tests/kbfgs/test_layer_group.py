@@ -8,7 +8,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from kbfgs import KBFGS, Ablation, preconditioner
-from kbfgs.layer_group import LayerGroup, group_layers
+from kbfgs.curvature.dense import DenseInverse
+from kbfgs.layer_group import LayerGroup, group_layers, plans
+from kbfgs.preconditioned import LayerKind
 from tests.support.networks import closure_for, data, half_squared_error, relative
 
 
@@ -58,7 +60,11 @@ def unequal(last=torch.float64):
 
 
 def one_by_one(layers):
-    return [LayerGroup(layers, [index]) for index in range(len(layers))]
+    return [
+        LayerGroup(layers, plan._replace(indices=[index]))
+        for index, layer in enumerate(layers)
+        for plan in plans((layer.kind,))
+    ]
 
 
 def runs_of(opt):
@@ -173,3 +179,13 @@ def test_a_group_takes_a_part_of_the_calls(monkeypatch):
             opt.step(closure)
         counts.append(calls.count)
     assert counts[1] < 0.6 * counts[0]
+
+
+def test_a_layer_much_larger_than_many_others_has_an_array_of_its_own():
+    def sizes_of(*sizes):
+        kinds = [LayerKind(torch.float32, torch.device("cpu"), DenseInverse, *s) for s in sizes]
+        return [[kinds[index][3:] for index in plan.indices] for plan in plans(tuple(kinds))]
+
+    small, large = [(4, 9)] * 100, (500, 700)
+    assert sizes_of(large, *small) == [small, [large]]
+    assert sizes_of(large, *small[:3]) == [[*small[:3], large]]
