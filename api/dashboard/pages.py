@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
 from api.dashboard import standing
+from api.dashboard.agreement import compare
 from api.dashboard.cluster import cluster, cluster_part
 from api.dashboard.keys import keys, keys_part
 from api.dashboard.listing import Listed
@@ -43,6 +44,7 @@ def router() -> APIRouter:
     made.add_api_route("/parts/comparisons", comparisons_part)
     made.add_api_route("/comparisons/{comparison_id}", comparison)
     made.add_api_route("/parts/comparisons/{comparison_id}", comparison_parts)
+    made.add_api_route("/compare", compare)
     made.add_api_route("/cluster", cluster)
     made.add_api_route("/parts/cluster", cluster_part)
     made.add_api_route("/keys", keys)

@@ -54,6 +54,7 @@ def environment() -> Environment:
         "spec": spec_text,
         "times": numbers.times,
         "utc": utc,
+        "with_span": wording.with_span,
     }
     made.policies["json.dumps_kwargs"] = {"sort_keys": False}
     made.tests["decidable"] = standing.is_decidable

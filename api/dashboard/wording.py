@@ -46,6 +46,11 @@ def metric_span(value: Interval, metric: Metric) -> str:
     return numbers.span(value.low, value.high, write=numbers.write_of(metric))
 
 
+def with_span(value: Interval) -> str:
+    """A median with its bounds: ``0.41 (0.37–0.46)``."""
+    return numbers.with_span(value.median, value.low, value.high)
+
+
 def ratio_span(value: Interval) -> str:
     """The bounds of a ratio: ``0.37–0.46``."""
     return numbers.span(value.low, value.high, write=numbers.ratio)

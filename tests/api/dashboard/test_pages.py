@@ -1,7 +1,7 @@
 """The pages' HTML, against a service that shows made-up comparisons."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any, cast
@@ -14,12 +14,15 @@ from api.dashboard import pages
 from api.dashboard.assets import assets, mount_static
 from api.dashboard.reader import Reader, reader
 from service.bootstrap import Service
+from service.contracts.agreement import ReportAgreement, TwoReports
+from service.contracts.catalogue import Catalogue, built_in
 from service.contracts.report import Report
 from service.contracts.states import ComparisonState
 from service.contracts.views import ComparisonPage, ComparisonView, StudyView
 from service.domain.comparison_rows import EVERY, Wanted
 from service.domain.errors import Unauthenticated
 from service.domain.ordering import Order, arranged
+from service.domain.scoring.agreement import agreement
 from tests.support.example_comparison import Example, example, lookup
 
 
@@ -61,6 +64,9 @@ class ShownReports:
     def report(self, comparison_id: str) -> Report:
         return lookup(self.examples, comparison_id).report
 
+    def agreement(self, two: TwoReports) -> ReportAgreement:
+        return agreement(two.then, two.now)
+
 
 @dataclass
 class ShownService:
@@ -68,6 +74,7 @@ class ShownService:
 
     comparisons: ShownComparisons
     reports: ShownReports
+    catalogue: Catalogue = field(default_factory=built_in)
 
 
 def browser(*examples: Example, may_submit: bool = True) -> TestClient:

@@ -1,4 +1,4 @@
-"""A reader sorts the list, finds a comparison by its tag, clones it, and deletes what has ended."""
+"""A reader sorts the list, clones and deletes what has ended, and holds it against another."""
 
 import re
 
@@ -58,3 +58,19 @@ def test_the_list_is_sorted_by_the_keyboard_and_stays_so_while_it_lives(
         page.get_by_label("Order").select_option(label="newest first")
         expect(page).to_have_url(re.compile("sort=-created_at"))
         expect(names).to_have_text(["alphabet", "alpha", "beta"])
+
+
+def test_a_comparison_is_held_against_an_earlier_one(browser: Browser, web: WebService) -> None:
+    earlier, later = web.submit(name="then"), web.submit(name="today", seeds=7)
+    with watched_page(browser, theme="dark") as page:
+        page.goto(web.login_link())
+        page.goto(f"{web.url}/comparisons/{later}")
+        page.get_by_label("Earlier comparison").fill(earlier)
+        page.get_by_role("button", name="Did it hold?").click()
+        expect(page).to_have_url(f"{web.url}/compare?then={earlier}&now={later}")
+        expect(
+            page.get_by_text("cannot be compared: the earlier report is interim")
+        ).to_be_visible()
+        expect(page.get_by_role("row", name="seeds 6 7")).to_be_visible()
+        page.get_by_role("link", name="The other way round").click()
+        expect(page.get_by_role("row", name="seeds 7 6")).to_be_visible()
