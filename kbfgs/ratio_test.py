@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -14,6 +14,8 @@ ROUNDING_UNITS = 16
 USUAL_RISES = 8
 USUAL_DECAY = 0.9
 SMALLEST_SCALE = 2.0**-10
+# Numbers that are subtracted by one call: what it gives is held besides the weights for a moment.
+MOST_AT_ONCE = 1 << 22
 
 
 def accepts(
@@ -149,12 +151,11 @@ class RatioTest:
 
     def _promise(self) -> Tensor:
         """<∇, W before - W after> over all parameters, a scalar."""
-        moved = torch._foreach_sub(self._kept, self._parameters)
-        parts = [
-            step.flatten().dot(parameter.grad.flatten())
-            for step, parameter in zip(moved, self._parameters, strict=True)
-            if parameter.grad is not None
-        ]
+        parts: list[Tensor] = []
+        for portion in _portions([parameter.numel() for parameter in self._parameters]):
+            moved = torch._foreach_sub(self._kept[portion], self._parameters[portion])
+            gradients = map(_gradient, self._parameters[portion])
+            parts += [x.flatten().dot(g.flatten()) for x, g in zip(moved, gradients, strict=True)]
         return torch.stack(parts).sum(dtype=torch.float64)
 
     def _restore(self, rejected: Tensor) -> None:
@@ -165,3 +166,19 @@ class RatioTest:
                 if isinstance(value, Tensor):
                     old = self._kept_state.get((index, key))
                     value.copy_(torch.where(rejected, 0 if old is None else old, value))
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
+
+
+def _portions(sizes: Sequence[int]) -> Iterator[slice]:
+    """Neighbours of at most `MOST_AT_ONCE` numbers together, or one that has more by itself."""
+    begin = total = 0
+    for index, size in enumerate(sizes):
+        if index > begin and total + size > MOST_AT_ONCE:
+            yield slice(begin, index)
+            begin, total = index, 0
+        total += size
+    yield slice(begin, len(sizes))

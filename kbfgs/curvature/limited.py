@@ -117,11 +117,11 @@ class LimitedInverses:
         grams = [each.gram for each in self._inverses]
         slots = torch.arange(products.shape[2], device=products.device)
         taken = (slots == oldest[:, None]) & made[:, None]
-        with_step = torch.stack((products[:, 1, :, 0], products[:, 1, :, 1]))
-        with_change = torch.stack((products[:, 0, :, 1], products[:, 1, :, 1]))
+        rows = torch.stack((products[:, 1, :, 0], products[:, 1, :, 1]))
+        columns = torch.stack((products[:, 0, :, 1], products[:, 1, :, 1]))
         both = torch.stack((torch.stack(crosses), torch.stack(grams)))
-        both = torch.where(taken[..., None], with_step[..., None, :], both)
-        both = torch.where(taken[..., None, :], with_change[..., None], both)
+        both = torch.where(taken[..., None], rows[..., None, :], both)
+        both = torch.where(taken[..., None, :], columns[..., None], both)
         torch._foreach_copy_([*crosses, *grams], list(both.flatten(0, 1).unbind()))
 
     def _vectors(self, array: Tensor) -> list[Tensor]:

@@ -56,7 +56,8 @@ class PairRules:
     Attributes:
         decay: β.
         powell: μ₁; None leaves Powell's damping out.
-        identity: μ₂, shape (n,); None leaves the damping against the identity out.
+        identity: μ₂, shape (n,), as it depends on a layer's positions; None leaves the damping
+            against the identity out.
     """
 
     decay: float
