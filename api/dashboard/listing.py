@@ -101,7 +101,8 @@ def _sorting(field: str, order: Order, filters: Mapping[str, str]) -> Sorting:
     """A column's head; what the list stood by before goes on to order what is alike."""
     first, *_ = order
     leads = first.field == field
-    aria = ("descending" if first.descending else "ascending") if leads else ""
+    rises = first.descending == (field == CREATED)  # what is shown of that is the age
+    aria = ("ascending" if rises else "descending") if leads else ""
     falling = not first.descending if leads else field in _FALLING_FIRST
     rest = [by for by in order if by.field not in {field, CREATED}]
     asked = settled((By(field, descending=falling), *rest))

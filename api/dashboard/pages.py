@@ -14,6 +14,7 @@ from api.dashboard.keys import keys, keys_part
 from api.dashboard.listing import Listed
 from api.dashboard.reader import Reader, Reading
 from api.dashboard.rendering import render
+from api.deps import FEW_AT_ONCE
 from api.errors import NEW_LINK, message_page
 from service.contracts.states import ComparisonState, TrialState
 from service.domain.errors import NotFound, ServiceError, Unauthenticated
@@ -44,7 +45,7 @@ def router() -> APIRouter:
     made.add_api_route("/parts/comparisons", comparisons_part)
     made.add_api_route("/comparisons/{comparison_id}", comparison)
     made.add_api_route("/parts/comparisons/{comparison_id}", comparison_parts)
-    made.add_api_route("/compare", compare)
+    made.add_api_route("/compare", compare, dependencies=[FEW_AT_ONCE])
     made.add_api_route("/cluster", cluster)
     made.add_api_route("/parts/cluster", cluster_part)
     made.add_api_route("/keys", keys)

@@ -8,7 +8,7 @@ from service.contracts.catalogue import Catalogue
 from service.contracts.errors import SpecRefused
 from service.contracts.numbers import DASH
 from service.contracts.spec import ComparisonSpec
-from service.domain.capsules import spelled_out
+from service.domain.capsules import batch_sizes, spelled_out
 
 _LABELS = {"name", "priority", "tags"}
 """They say what a comparison is called and when it runs, and nothing of what it finds."""
@@ -40,25 +40,36 @@ def spec_differences(
         specs = [spelled_out(spec, catalogue) for spec in (then, now)]
     except SpecRefused:
         specs = [then, now]
-    before, after = (dict(_fields(_document(spec))) for spec in specs)
+    before, after = (dict(_fields(_document(spec, catalogue))) for spec in specs)
     return tuple(
-        SpecDifference(field, before.get(field, DASH), after.get(field, DASH))
+        SpecDifference(field, _words(before, field), _words(after, field))
         for field in before | after
-        if before.get(field) != after.get(field)
+        if field not in before or field not in after or before[field] != after[field]
     )
 
 
-def _document(spec: ComparisonSpec) -> dict[str, object]:
+def _document(spec: ComparisonSpec, catalogue: Catalogue) -> dict[str, object]:
     document = spec.model_dump(mode="json", exclude_none=True, exclude=_LABELS)
     contenders = zip(spec.contenders, document["contenders"], strict=True)
-    return {**document, "contenders": {given.label: one for given, one in contenders}}
+    return {
+        **document,
+        "contenders": {given.label: one for given, one in contenders},
+        "baseline": spec.baseline_label,
+        "batch_size": batch_sizes(spec, catalogue),
+    }
 
 
-def _fields(document: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
+def _fields(document: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
     """Every value with the way to it; a list is one value."""
     for name, value in document.items():
         if isinstance(value, dict):
             yield from _fields(value, f"{before}{name}.")
         else:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            yield f"{before}{name}", text
+            yield f"{before}{name}", value
+
+
+def _words(fields: Mapping[str, object], field: str) -> str:
+    if field not in fields:
+        return DASH
+    value = fields[field]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

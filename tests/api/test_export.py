@@ -135,6 +135,7 @@ def test_a_key_has_a_few_exports_and_drawn_reports_under_way_and_no_more(site: S
             form: asker.get(f"/v1/comparisons/{one}/report?format={form}").status_code
             for form in ReportForm
         }
+        assert asker.get(f"/compare?then={one}&now={one}").status_code == 429
         assert reports == {form: 429 if form.is_drawn else 200 for form in ReportForm}
         assert site.asker(Role.VIEWER).get(f"/v1/comparisons/{one}/export").status_code == 200
     for path in ("export", "report?format=svg", "export"):

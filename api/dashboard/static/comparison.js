@@ -102,7 +102,7 @@ async function loadAll() {
     drawAgain();
   } else {
     curves.say("The curves could not be loaded; trying again.");
-    map.say("The trials could not be loaded; trying again.");
+    map.fail("The trials could not be loaded; trying again.");
     trials.say("The trials could not be loaded; trying again.");
   }
   return loaded;

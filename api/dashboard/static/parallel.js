@@ -7,10 +7,11 @@ import { came, rows, same, words } from "./map.js";
 import { csv, savePicture, saveText } from "./save.js";
 import { axesOf } from "./scales.js";
 import { geometry, picture } from "./strands.js";
-import { write } from "./words.js";
+import { announce, write } from "./words.js";
 
 const STEP = 0.05;
 const STEPS = { ArrowUp: STEP, ArrowRight: STEP, ArrowDown: -STEP, ArrowLeft: -STEP, Home: -1, End: 1 };
+const ROUNDING = 1e-9;
 const GRIP = 0.035; // how near to a handle a drag takes hold of it, as a share of the axis
 
 export class Parallel {
@@ -30,7 +31,9 @@ export class Parallel {
     this.#root.addEventListener("click", ({ target }) => {
       const { save, clear } = target.closest("button")?.dataset ?? {};
       if (save) this.#save(save);
-      if (clear !== undefined) this.#brush(null);
+      if (clear === undefined) return;
+      this.#brush(null);
+      this.#focus({ axis: 0, end: 0 }); // the button is gone
     });
     new ResizeObserver(() => this.#draw()).observe(this.#svg.parentElement);
   }
@@ -47,10 +50,15 @@ export class Parallel {
     this.#draw();
   }
 
+  /** Say why there are no lines. */
+  say(words) {
+    write(this.#root.querySelector("[data-parallel-words]"), words);
+  }
+
   #draw() {
     if (this.#search === null) return;
     const { name, points, settings, nothing } = this.#search;
-    write(this.#root.querySelector("[data-parallel-words]"), points.length ? "" : nothing);
+    this.say(points.length ? "" : nothing);
     this.#svg.toggleAttribute("hidden", !points.length);
     this.#axes = axesOf(settings, points.map((one) => one.loss));
     this.#place = geometry(this.#axes, this.#svg.parentElement.clientWidth);
@@ -63,8 +71,12 @@ export class Parallel {
     const frame = { width, height, "font-family": look.fontFamily, "font-size": 12, "aria-label": label };
     for (const [attribute, value] of Object.entries(frame)) this.#svg.setAttribute(attribute, value);
     this.#svg.replaceChildren(...picture({ axes: this.#axes, strands, brushes: this.#brushes, heat }, this.#place, look));
-    if (focused) this.#svg.querySelector(`[data-axis="${focused.axis}"][data-end="${focused.end}"]`)?.focus();
+    if (focused) this.#focus(focused);
     this.#describe();
+  }
+
+  #focus({ axis, end }) {
+    this.#svg.querySelector(`[data-axis="${axis}"][data-end="${end}"]`)?.focus({ preventScroll: true });
   }
 
   /** A point's line; those that are let through lie above the others, the chosen one above all. */
@@ -79,7 +91,7 @@ export class Parallel {
   #passes(one) {
     return [...this.#brushes].every(([index, [low, high]]) => {
       const at = this.#axes[index].place(one);
-      return at !== null && low <= at && at <= high;
+      return at !== null && low - ROUNDING <= at && at <= high + ROUNDING;
     });
   }
 
@@ -90,7 +102,8 @@ export class Parallel {
     const shown = (this.#brushes.size ? `${passing.length} of ` : "") + counted(points.length, "point");
     const dashed = lost ? `, ${lost} diverged or failed (dashed)` : "";
     const alone = points.length === 1 ? " One line alone shows no pattern." : "";
-    const caption = `${shown}${dashed}. The thick line is the chosen point.${alone}`;
+    const thick = points.some((one) => same(one.point, this.#search.chosen)) ? " The thick line is the chosen point." : "";
+    const caption = `${shown}${dashed}.${thick}${alone}`;
     write(this.#root.querySelector("[data-parallel-caption]"), points.length ? caption : "");
     this.#root.querySelector("[data-clear]").hidden = !this.#brushes.size;
   }
@@ -129,12 +142,15 @@ export class Parallel {
 
   #press(event) {
     const { axis, end } = event.target.dataset;
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (end === undefined || !(event.key in STEPS || event.key === "Escape")) return;
     event.preventDefault();
     const range = [...(this.#brushes.get(Number(axis)) ?? [0, 1])];
     const [least, most] = end === "0" ? [0, range[1]] : [range[0], 1];
-    range[end] = Math.min(Math.max(range[end] + STEPS[event.key], least), most);
+    const moved = Number((range[end] + STEPS[event.key]).toFixed(6)); // sums of 0.05 drift
+    range[end] = Math.min(Math.max(moved, least), most);
     this.#brush(Number(axis), event.key === "Escape" ? [0, 1] : range);
+    announce(this.#root.querySelector("[data-parallel-caption]").textContent);
   }
 
   #at({ clientY }) {
@@ -142,6 +158,7 @@ export class Parallel {
   }
 
   #save(format) {
+    if (this.#search === null) return;
     const name = `${document.querySelector("[data-comparison]").dataset.comparison}-parallel`;
     const passing = { points: this.#search.points.filter((one) => this.#passes(one)) };
     if (format === "csv") saveText(`${name}.csv`, csv(rows(passing)));

@@ -51,6 +51,7 @@ export async function saveFigure(format, what, { plot, rows, plotly }) {
 export async function savePicture(format, name, svg) {
   const copy = svg.cloneNode(true);
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  copy.prepend(ground(svg));
   const text = new XMLSerializer().serializeToString(copy);
   if (format === "svg") {
     saveText(`${name}.svg`, text, "image/svg+xml");
@@ -63,4 +64,13 @@ export async function savePicture(format, name, svg) {
   [canvas.width, canvas.height] = [2 * image.width, 2 * image.height];
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   canvas.toBlob((blob) => saveBlob(`${name}.png`, blob));
+}
+
+/** What lies under a picture on the page, where its own style says so, and not in the picture. */
+function ground(svg) {
+  const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  rect.setAttribute("width", "100%");
+  rect.setAttribute("height", "100%");
+  rect.setAttribute("fill", getComputedStyle(svg).backgroundColor);
+  return rect;
 }

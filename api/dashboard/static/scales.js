@@ -17,9 +17,9 @@ export function inOrder(space) {
  * @param {[string, object][]} settings each with its scale and bounds or values, in order
  * @param {number[]} losses of all points, infinite where a point came to none
  * @returns {{title: string, optional: boolean, place: (one: object) => number | null,
- *   words: (at: number) => string, ticks: {at: number, words: string}[]}[]}
+ *   words: (at: number, towards: (at: number) => number) => string, ticks: {at: number, words: string}[]}[]}
  *   `place` is null where a point lacks the setting, which it may where `optional`; `words` tell the value at a
- *   place; the axis of the loss has `value` besides, the loss at a place, or null
+ *   place, between two values the one to which a rounding goes; the axis of the loss has `value` besides, the loss at a place, or null
  */
 export function axesOf(settings, losses) {
   return [...settings.map(settingAxis), lossAxis(losses)];
@@ -42,7 +42,7 @@ function lossAxis(losses) {
     optional: false,
     place: (one) => (Number.isFinite(one.loss) ? head * line.place(one.loss) : 1),
     value: (at) => (finite.length && at <= head ? line.value(at / head) : null),
-    words: (at) => (at > head ? "diverged or failed" : line.words(at / head)),
+    words: (at, towards) => (at > head && (at === 1 || towards === Math.ceil) ? "diverged or failed" : line.words(Math.min(at / head, 1))),
     ticks: head < 1 ? [...ticks, { at: 1, words: "diverged" }] : ticks,
   };
 }
@@ -53,7 +53,7 @@ function categories(values) {
   const step = 1 / Math.max(values.length - 1, 1);
   return {
     place: (value) => step * keys.indexOf(JSON.stringify(value)),
-    words: (at) => setting(values[Math.round(at / step)] ?? values.at(-1)),
+    words: (at, towards) => setting(values[towards(at / step)] ?? values.at(-1)),
     ticks: values.map((value, index) => ({ at: step * index, words: setting(value) })),
   };
 }
@@ -70,7 +70,7 @@ function measured(scale, [low, high], write) {
     place,
     value,
     words: (at) => write(value(at)),
-    ticks: ticks.map((one) => ({ at: place(one), words: write(one) })),
+    ticks: ticks.map((one) => ({ at: place(one), words: write(one) })).filter(({ at }) => Math.abs(at - 0.5) < 0.5 + 1e-9),
   };
 }
 
@@ -90,7 +90,7 @@ function round(scale, low, high) {
   const step = power * [1, 2, 5, 10].find((digit) => digit * power >= rough);
   const first = Math.ceil(low / step - 1e-9);
   const count = Math.floor(high / step + 1e-9) - first + 1;
-  return Array.from({ length: count }, (_, index) => Number(((first + index) * step).toPrecision(6)));
+  return Array.from({ length: count }, (_, index) => Number(((first + index) * step).toPrecision(12)));
 }
 
 function thinned(values) {

@@ -88,7 +88,7 @@ function brush(axis, index, { place: { x, y }, look, range }) {
   const ends = [[low, "at least", 7], [high, "at most", -7]].map(([at, bound, tip], end) => element("path", {
     d: `M${x(index) - 7} ${y(at) + tip}h14l-7 ${-tip}z`, fill: look.color, "fill-opacity": range ? 1 : 0.45,
     role: "slider", tabindex: 0, "aria-orientation": "vertical", "aria-label": `${axis.title}, ${bound}`,
-    "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(100 * at), "aria-valuetext": axis.words(at),
+    "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(100 * at), "aria-valuetext": axis.words(at, end === 0 ? Math.ceil : Math.floor),
     "data-axis": index, "data-end": end,
   }));
   return [hit, band, ...ends];

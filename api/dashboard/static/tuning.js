@@ -48,6 +48,12 @@ export class TuningMap {
     element.hidden = words === "";
   }
 
+  /** Say why there is nothing to draw. */
+  fail(words) {
+    this.say(words);
+    this.#parallel.say(words);
+  }
+
   /** The search that is shown: a row of the table below the map. */
   #search() {
     const searches = [...this.#root.querySelectorAll("[data-search]")];

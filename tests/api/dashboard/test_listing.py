@@ -68,8 +68,8 @@ def test_what_was_sorted_before_orders_what_is_alike() -> None:
 def test_the_usual_order_is_the_newest_first_and_its_address_is_plain() -> None:
     client = browser(example())
     text = client.get("/").text
-    assert head(text, "Age") == ("descending", "/?sort=created_at")
-    assert head(client.get("/?sort=created_at").text, "Age") == ("ascending", "/")
+    assert head(text, "Age") == ("ascending", "/?sort=created_at"), "the youngest first"
+    assert head(client.get("/?sort=created_at").text, "Age") == ("descending", "/")
 
 
 def test_the_next_page_and_the_filter_keep_the_order() -> None:
@@ -101,7 +101,7 @@ def test_the_form_offers_every_order_and_has_the_present_one(sort: str) -> None:
 
 def test_the_usual_order_of_the_form_is_one_that_may_be_asked_for() -> None:
     text = browser(example()).get("/", params={"sort": "-created_at"}).text
-    assert head(text, "Age")[0] == "descending"
+    assert head(text, "Age")[0] == "ascending"
 
 
 def test_an_unknown_order_is_refused_in_words() -> None:

@@ -13,6 +13,8 @@ from fastapi.testclient import TestClient
 from api.dashboard import pages
 from api.dashboard.assets import assets, mount_static
 from api.dashboard.reader import Reader, reader
+from api.deps import viewer
+from api.limits import Limits
 from service.bootstrap import Service
 from service.contracts.agreement import ReportAgreement, TwoReports
 from service.contracts.catalogue import Catalogue, built_in
@@ -23,6 +25,8 @@ from service.domain.comparison_rows import EVERY, Wanted
 from service.domain.errors import Unauthenticated
 from service.domain.ordering import Order, arranged
 from service.domain.scoring.agreement import agreement
+from service.settings import Settings
+from tests.support.control_plane import PERSON
 from tests.support.example_comparison import Example, example, lookup
 
 
@@ -86,6 +90,8 @@ def browser(*examples: Example, may_submit: bool = True) -> TestClient:
     app.dependency_overrides[reader] = lambda: Reader(
         service=cast("Service", service), csrf="the-token", may_submit=may_submit
     )
+    app.dependency_overrides[viewer] = lambda: PERSON
+    app.state.limits = Limits.of(Settings())
     return TestClient(app)
 
 

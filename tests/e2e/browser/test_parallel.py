@@ -57,7 +57,13 @@ def test_each_point_is_a_line_and_the_axes_narrow_what_is_shown(
         low = [trial for trial in trials if trial.settings["lr"] <= 0.1]
         expect(caption).to_contain_text(f"{len(low)} of 8 points")
         expect(lines(page, "[data-inside=true]")).to_have_count(len(low))
-        upper.press("Escape")
+        for _ in range(10):
+            upper.press("ArrowUp")
+        expect(caption).to_contain_text("8 points,")
+        words = page.get_by_role("slider", name="schedule, at least")
+        words.press("ArrowUp")
+        expect(words).to_have_attribute("aria-valuetext", "cosine")
+        words.press("Escape")
         expect(lines(page, "[data-inside=true]")).to_have_count(8)
         cosine = page.locator("[data-parallel] rect[data-axis='1']")
         cosine.scroll_into_view_if_needed()
@@ -77,8 +83,14 @@ def test_each_point_is_a_line_and_the_axes_narrow_what_is_shown(
         with page.expect_download() as download:
             page.locator("[data-parallel] [data-save=png]").click()
         assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+        with page.expect_download() as download:
+            page.locator("[data-parallel] [data-save=svg]").click()
+        first = Path(download.value.path()).read_text().split("<", 2)[2]
+        assert first.startswith("rect")
+        assert "rgba(0, 0, 0, 0)" not in first.split(">")[0]
         page.get_by_role("button", name="Show all points").click()
         expect(caption).to_contain_text("8 points,")
+        expect(page.get_by_role("slider", name="lr, at least")).to_be_focused()
 
 
 def test_a_search_of_one_point_and_one_of_nothing_say_so(browser: Browser, web: WebService) -> None:

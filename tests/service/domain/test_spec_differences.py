@@ -24,8 +24,18 @@ def test_a_spec_does_not_differ_from_itself_called_otherwise_or_spelled_out() ->
     assert differing(spelled_out(THEN, built_in())) == ()
 
 
-def test_contenders_are_known_by_their_names_whatever_their_order() -> None:
-    assert differing(changed(contenders=[one.model_dump() for one in THEN.contenders[::-1]])) == ()
+def test_contenders_are_known_by_their_names_and_their_order_says_which_is_the_baseline() -> None:
+    turned = [one.model_dump() for one in THEN.contenders[::-1]]
+    assert differing(changed(contenders=turned, baseline="kbfgs")) == ()
+    assert differing(changed(contenders=turned)) == (SpecDifference("baseline", "kbfgs", "adam"),)
+
+
+def test_what_would_have_been_the_default_differs_in_nothing() -> None:
+    assert differing(changed(baseline="kbfgs")) == ()
+    (problem,) = THEN.problems
+    entry = built_in().problem(problem)
+    assert entry is not None
+    assert differing(changed(batch_size=entry.batch_size)) == ()
 
 
 def test_each_field_that_differs_is_told_as_a_spec_says_it() -> None:
@@ -37,7 +47,7 @@ def test_each_field_that_differs_is_told_as_a_spec_says_it() -> None:
     )
     found = {one.field: (one.then, one.now) for one in differing(now)}
     assert found["seeds"] == ("8", "16")
-    assert found["batch_size"] == ("–", "64")
+    assert found[f"batch_size.{THEN.problems[0]}"][1] == "64"
     assert found["contenders.adam.space.lr.log"][1] == "[0.01, 0.1]"
     assert not [field for field in found if field.startswith("contenders.kbfgs")]
 
