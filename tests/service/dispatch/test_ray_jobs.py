@@ -12,6 +12,8 @@ from service.domain.ports import JobRequest, JobStatus, RunnerUnreachable
 from tests.support.control_plane import HeldClock
 from tests.support.ray_head import RunningHead, ray_head
 
+JOB = "sleep 300"
+
 
 @pytest.fixture(scope="module")
 def head() -> Iterator[RunningHead]:
@@ -31,11 +33,11 @@ def wait_until(probe: Callable[[], bool], seconds: float = 150) -> None:
 
 
 def with_variable(name: str, value: str) -> list[psutil.Process]:
-    """The processes that have a variable, and that are no part of Ray itself."""
+    """The jobs that have a variable; what watches over one has it too, and sleeps for a second."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(name) == value and process.name() == "sleep":
+            if process.environ().get(name) == value and process.cmdline() == JOB.split():
                 found.append(process)
         except psutil.Error:
             continue
@@ -68,7 +70,7 @@ def test_a_head_says_what_it_has(head: RunningHead) -> None:
 
 @pytest.mark.ray
 def test_a_job_is_submitted_once_seen_and_stopped(head: RunningHead) -> None:
-    runner = jobs(head, "sleep 300")
+    runner = jobs(head, JOB)
     request = JobRequest("study-a-s0-1", {"KBFGS_MARK": "stopped"})
     assert runner.status(request.submission_id).status is JobStatus.UNKNOWN
     runner.submit(request)
@@ -89,7 +91,7 @@ def test_a_job_is_submitted_once_seen_and_stopped(head: RunningHead) -> None:
 
 @pytest.mark.ray
 def test_a_killed_driver_is_seen_with_its_exit_code(head: RunningHead) -> None:
-    runner = jobs(head, "sleep 300")
+    runner = jobs(head, JOB)
     request = JobRequest("study-a-s1-1", {"KBFGS_MARK": "killed"})
     runner.submit(request)
     wait_until(lambda: len(with_variable("KBFGS_MARK", "killed")) == 1)
