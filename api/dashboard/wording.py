@@ -47,7 +47,7 @@ def metric_span(value: Interval, metric: Metric) -> str:
 
 
 def with_span(value: Interval) -> str:
-    """A median with its bounds: ``0.41 (0.37–0.46)``."""
+    """A median with its bounds: ``0.410 (0.370–0.460)``."""
     return numbers.with_span(value.median, value.low, value.high)
 
 
