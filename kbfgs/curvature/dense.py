@@ -49,8 +49,8 @@ class Matrices:
         for run in self._runs:
             first, size = run.start, self._sizes[run.start]
             if _is_one(run):
-                vector, product = (array[first].narrow(0, 0, size) for array in (operand, products))
-                torch.mv(self._matrices[first], vector, out=product)
+                vector = _row(operand, first, size)
+                torch.mv(self._matrices[first], vector, out=_row(products, first, size))
             else:
                 vectors = operand[run, :size, None]
                 products[run, :size] = torch.bmm(self._stack(run), vectors)[..., 0]
@@ -61,8 +61,8 @@ class Matrices:
         for run in self._runs:
             first, size = run.start, self._sizes[run.start]
             if _is_one(run):
-                one, other = (array[first].narrow(0, 0, size) for array in (left, right))
-                self._matrices[first].addmm_(one, other.t())
+                factor = _row(left, first, size)
+                self._matrices[first].addmm_(factor, _row(right, first, size).t())
             else:
                 products = torch.bmm(left[run, :size], right[run, :size].mT)
                 torch._foreach_add_(list(self._matrices[run]), list(products.unbind()))
@@ -104,6 +104,11 @@ class DenseInverses(Matrices):
         update = bfgs_terms(step, change, self.times(change), floor=floor, allowed=allowed)
         self.add_(*update.factors)
         return update.made
+
+
+def _row(array: Tensor, index: int, size: int) -> Tensor:
+    """What an array has of one of its rows, without what stands behind it."""
+    return array[index].narrow(0, 0, size)
 
 
 def _is_one(run: slice) -> bool:

@@ -4,7 +4,7 @@
 import { counted } from "./format.js";
 import { Heat } from "./heat.js";
 import { came, rows, same, words } from "./map.js";
-import { csv, savePicture, saveText } from "./save.js";
+import { csv, fileName, savePicture, saveText } from "./save.js";
 import { axesOf } from "./scales.js";
 import { geometry, picture } from "./strands.js";
 import { announce, write } from "./words.js";
@@ -159,7 +159,7 @@ export class Parallel {
 
   #save(format) {
     if (this.#search === null) return;
-    const name = `${document.querySelector("[data-comparison]").dataset.comparison}-parallel`;
+    const name = fileName("parallel");
     const passing = { points: this.#search.points.filter((one) => this.#passes(one)) };
     if (format === "csv") saveText(`${name}.csv`, csv(rows(passing)));
     else savePicture(format, name, this.#svg);

@@ -11,6 +11,11 @@ function cell(value) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+/** What a file of the comparison on this page is called, without its ending. */
+export function fileName(what) {
+  return `${document.querySelector("[data-comparison]").dataset.comparison}-${what}`;
+}
+
 /** Hand the reader a text file. */
 export function saveText(name, text, type = "text/csv") {
   saveBlob(name, new Blob([text], { type: `${type};charset=utf-8` }));
@@ -32,7 +37,7 @@ function saveBlob(name, blob) {
  * @param {{plot: HTMLElement, rows: object[][], plotly: Promise<object>}} of
  */
 export async function saveFigure(format, what, { plot, rows, plotly }) {
-  const name = `${document.querySelector("[data-comparison]").dataset.comparison}-${what}`;
+  const name = fileName(what);
   if (format === "csv") {
     saveText(`${name}.csv`, csv(rows));
     return;

@@ -1,6 +1,7 @@
 // The axes of parallel coordinates: where a value stands, from 0 at the foot to 1 at the head.
 
 import { loss, setting } from "./format.js";
+import { came } from "./map.js";
 
 const BELOW_LOST = 0.88; // where the losses end, so that what came to none stands apart above them
 const MANY_TICKS = 6;
@@ -40,7 +41,7 @@ function lossAxis(losses) {
   return {
     title: "final loss",
     optional: false,
-    place: (one) => (Number.isFinite(one.loss) ? head * line.place(one.loss) : 1),
+    place: (one) => (came(one) ? head * line.place(one.loss) : 1),
     value: (at) => (finite.length && at <= head ? line.value(at / head) : null),
     words: (at, towards) => (at > head && (at === 1 || towards === Math.ceil) ? "diverged or failed" : line.words(Math.min(at / head, 1))),
     ticks: head < 1 ? [...ticks, { at: 1, words: "diverged" }] : ticks,
